@@ -1,0 +1,60 @@
+# The commands of this project. `make run` needs Python 3.11+, git and a package registry; no more.
+
+PYTHON ?= python3
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+DVC := $(BIN)/dvc
+
+.DEFAULT_GOAL := help
+.PHONY: help install run mnist test lint format lock clean
+
+help: ## What can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+install: .venv/installed ## The environment, in .venv
+
+# A venv hands on its own programs: dvc.yaml's `python` is then this one, also for .venv/bin/dvc
+# called by itself, where nobody has activated anything.
+ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"error: $(PYTHON) is Python {sys.version.split()[0]}, but 3.11 or later is needed; name one: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv --clear .venv
+	@awk '/^[a-z]/ { uv = /^uv==/ } uv' requirements.txt > .venv/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt || \
+		$(BIN)/python -m pip install --require-hashes -r requirements.txt # where only pip knows the way to a registry
+	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
+	@touch $@
+
+run: install ## Download, split, train, evaluate, plot; then the metrics and the figures
+	$(DVC) repro
+	@$(MAKE) --no-print-directory results
+
+mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it)
+	$(DVC) exp run -S data.source=mnist
+	@$(MAKE) --no-print-directory results
+
+.PHONY: results
+results:
+	@echo
+	@$(DVC) metrics show --precision 4
+	@echo
+	@ls plots/*/*.png
+
+test: install ## The whole test suite
+	$(BIN)/python -m pytest
+
+lint: install ## Ruff, format check, type check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: install ## Lay the code out as `make lint` wants it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: install ## Compile requirements.txt from pyproject.toml anew
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --all-extras --python-version 3.11 pyproject.toml --output-file requirements.txt
+
+clean: ## Remove what the pipeline made, but for DVC's cache and what git tracks
+	rm -rf data/raw data/splits models predictions plots
