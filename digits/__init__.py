@@ -1,0 +1,1 @@
+"""Classify small labelled images: from published bytes to evaluated networks."""

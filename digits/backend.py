@@ -1,0 +1,45 @@
+"""TensorFlow and Keras, imported as this project needs them: lean, quiet, the same every time.
+
+Import both from here. What must be settled before TensorFlow starts is settled while this module
+is imported, since TensorFlow reads it just once.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Keras imports these where they are installed and works without: a third of its start-up time.
+_OPTIONAL = ("IPython", "matplotlib", "pandas", "sklearn")
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# oneDNN picks kernels by the CPU at hand, and with them the order in which numbers are added up.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# The networks are small, and the same bytes must come out on one machine with and without a GPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+
+@contextmanager
+def _hidden(names: tuple[str, ...]) -> Iterator[None]:
+    """While the block runs, importing one of these fails, unless it was imported before."""
+    names = tuple(name for name in names if name not in sys.modules)
+    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None is how one says no
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+with _hidden(_OPTIONAL):
+    # TensorFlow imports Keras when it is first asked for.
+    import keras
+    import tensorflow as tf
+
+# One thread: two trainings side by side don't fight over the cores, sums are added up in one
+# order however many cores there are, and at this size more threads are no faster.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
+__all__ = ["keras", "tf"]

@@ -1,0 +1,143 @@
+"""The catalogue of data sources: what each is, where its files are, how they are laid out."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from digits.errors import InputError, excerpt
+from digits.typed_yaml import Section, read_mapping, validated
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+#: Checksums as pooch writes them, with the algorithm in front.
+Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
+
+
+def _last_part(url: str) -> str:
+    """The last part of the URL's path; nothing if it is no URL."""
+    try:
+        return PurePosixPath(unquote(urlsplit(url).path)).name
+    except ValueError:
+        return ""
+
+
+class SourceFile(Section):
+    """One published file: its mirrors in the order they are tried, and how to know it is whole."""
+
+    urls: list[Text] = Field(min_length=1)
+    checksum: Checksum | None = None
+    rows: int | None = Field(default=None, gt=0, description="rows that the file must hold")
+
+    @property
+    def name(self) -> str:
+        """The file's name under data/raw: the last part of its first URL's path."""
+        return _last_part(self.urls[0])
+
+    @field_validator("urls")
+    @classmethod
+    def _names_a_file(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._ -]*", _last_part(url)):
+                raise ValueError(
+                    f"{excerpt(url)}, expected a path or URL that ends in a file name"
+                    " (letters, digits, '.', '_', '-')"
+                )
+        return urls
+
+
+class CsvFiles(Section):
+    train: SourceFile
+    test: SourceFile | None = None
+
+
+class IdxFiles(Section):
+    train_images: SourceFile
+    train_labels: SourceFile
+    test_images: SourceFile | None = None
+    test_labels: SourceFile | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> "IdxFiles":
+        if (self.test_images is None) != (self.test_labels is None):
+            raise ValueError("one of test_images and test_labels, expected both or neither")
+        return self
+
+
+class _Source(Section):
+    title: Text
+    homepage: Text | None = None
+    licence: Text | None = None
+    height: int = Field(gt=0, le=4096, description="pixels")
+    width: int = Field(gt=0, le=4096, description="pixels")
+    pixel_maximum: int = Field(gt=0, le=255, description="the value of full ink")
+    class_names: list[Text] = Field(min_length=2, max_length=256)
+
+    @field_validator("class_names")
+    @classmethod
+    def _unique(cls, names: list[str]) -> list[str]:
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"{excerpt(min(twice))} twice, expected a name of its own for each class")
+        return names
+
+
+class CsvSource(_Source):
+    """Rows of a label and ``height × width`` pixels, row-major, no header."""
+
+    format: Literal["csv"]
+    label_column: Literal["first", "last"] = "first"
+    files: CsvFiles
+
+
+class IdxSource(_Source):
+    """Files of images and files of labels in MNIST's own IDX format."""
+
+    format: Literal["idx"]
+    files: IdxFiles
+
+
+Source = CsvSource | IdxSource
+_FORMATS: dict[object, type[Source]] = {"csv": CsvSource, "idx": IdxSource}
+
+
+def source_files(source: Source) -> list[SourceFile]:
+    """Every file of the source, in the catalogue's order."""
+    files = [getattr(source.files, field) for field in type(source.files).model_fields]
+    return [file for file in files if file is not None]
+
+
+def load_source(path: Path, name: str) -> Source:
+    """The entry ``name`` of the catalogue in ``path``; no other entry is looked at.
+
+    Raises:
+        InputError: there is no such entry, or a key of it holds what it may not.
+    """
+    entries = read_mapping(path)
+    if name not in entries:
+        raise InputError(
+            f"params.yaml, data.source: {path}",
+            found=f"no entry {excerpt(name)}",
+            expected=f"one of {', '.join(map(str, entries))}",
+            do="name one of these, or add an entry",
+        )
+    entry = entries[name]
+    kind = entry.get("format") if isinstance(entry, dict) else None
+    if not isinstance(kind, str) or kind not in _FORMATS:
+        raise InputError(
+            f"{path}, {name}.format",
+            found=excerpt(kind),
+            expected=f"one of {', '.join(map(str, _FORMATS))}",
+            do="mend the value",
+        )
+    source = validated(_FORMATS[kind], entry, path=path, key=name)
+    names = [file.name for file in source_files(source)]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"{path}, {name}.files",
+            found=f"one file name for two files ({', '.join(names)})",
+            expected="a name of its own for each file",
+            do="rename one of them",
+        )
+    return source

@@ -1,0 +1,18 @@
+"""What goes wrong by a person's hand, in one line that says how to mend it."""
+
+
+class InputError(Exception):
+    """Input that can't be used: where it is, what was found, what was expected, what to do.
+
+    ``str()`` of it is one line, fit to be shown without a traceback.
+    """
+
+    def __init__(self, where: object, *, found: str, expected: str, do: str) -> None:
+        message = f"{where}: found {found}, expected {expected}; {do}"
+        super().__init__(" ".join(message.split()))
+
+
+def excerpt(value: object, limit: int = 40) -> str:
+    """The value as an error line quotes it: ``repr``, cut to ``limit`` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,68 @@
+"""Compare a network's answers with the truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn import metrics
+
+from digits.examples import Labels
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network answers for labelled images.
+
+    Attributes:
+        labels: the true classes, ``[n]``.
+        probabilities: ``float64 [n, classes]``, rows that sum to 1.
+    """
+
+    labels: Labels
+    probabilities: NDArray[np.float64]
+
+    @classmethod
+    def from_logits(cls, labels: Labels, logits: NDArray[np.float32]) -> "Answers":
+        """The answers that ``logits`` ``[n, classes]`` stand for."""
+        return cls(labels, softmax(logits.astype(np.float64), axis=1))
+
+    @property
+    def predicted(self) -> NDArray[np.intp]:
+        """The likeliest class of each image, ``[n]``."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+
+def summary(answers: Answers) -> dict[str, float | int]:
+    """The figures of one split, as they go into a metrics file.
+
+    ``log_loss`` is that of the network's probabilities. ``log_loss_of_predicted_classes`` is the
+    one that the course's notebook prints: of one-hot predicted classes, as if the network were
+    sure of each answer.
+    """
+    classes = np.arange(answers.probabilities.shape[1])
+    one_hot = np.eye(len(classes))[answers.predicted]
+    return {
+        "accuracy": float(metrics.accuracy_score(answers.labels, answers.predicted)),
+        "log_loss": float(metrics.log_loss(answers.labels, answers.probabilities, labels=classes)),
+        "log_loss_of_predicted_classes": float(metrics.log_loss(answers.labels, one_hot, labels=classes)),
+        "macro_f1": float(
+            metrics.f1_score(
+                answers.labels,
+                answers.predicted,
+                labels=classes,
+                average="macro",
+                zero_division=0.0,
+            )
+        ),
+        "examples": len(answers.labels),
+    }
+
+
+def per_class(answers: Answers, class_names: tuple[str, ...]) -> list[tuple[str, float, float, float, int]]:
+    """Class name, precision, recall, F1 and examples, for each class."""
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        answers.labels, answers.predicted, labels=np.arange(len(class_names)), zero_division=0.0
+    )
+    columns = (precision.tolist(), recall.tolist(), f1.tolist(), support.tolist())
+    return list(zip(class_names, *columns, strict=True))

@@ -1,0 +1,73 @@
+"""Labelled images as the pipeline holds them, in memory and in a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.files import replacing
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images with their labels, and what is needed to read either.
+
+    Attributes:
+        images: ``uint8 [n, height, width]``, each pixel in 0–``pixel_maximum``.
+        labels: ``uint8 [n]``, each an index into ``class_names``.
+        pixel_maximum: the value of full ink.
+        class_names: one for each class, in the order of the labels.
+    """
+
+    images: Images
+    labels: Labels
+    pixel_maximum: int
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def height(self) -> int:
+        return int(self.images.shape[1])
+
+    @property
+    def width(self) -> int:
+        return int(self.images.shape[2])
+
+    def take(self, rows: NDArray[np.intp] | slice) -> "Examples":
+        """The examples at ``rows``, in that order."""
+        return Examples(self.images[rows], self.labels[rows], self.pixel_maximum, self.class_names)
+
+    def rows_per_class(self) -> dict[str, int]:
+        """How many examples each class has, by its name."""
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def save(self, path: Path) -> None:
+        """Write a ``.npz`` file that :meth:`load` reads; the same examples give the same bytes."""
+        with replacing(path) as partial, partial.open("wb") as file:
+            # NumPy stamps every member of the archive with the same date, and compression
+            # would cost more time than the space is worth.
+            np.savez(
+                file,
+                images=self.images,
+                labels=self.labels,
+                pixel_maximum=np.int64(self.pixel_maximum),
+                class_names=np.array(self.class_names),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Examples":
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as archive:
+            return cls(
+                archive["images"],
+                archive["labels"],
+                int(archive["pixel_maximum"]),
+                tuple(archive["class_names"].tolist()),
+            )

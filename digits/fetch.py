@@ -1,0 +1,134 @@
+"""Fetch published files, byte for byte: mirrors in order, checksums, nothing half done."""
+
+import importlib.util
+import logging
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pooch
+import requests
+
+from digits.catalogue import SourceFile
+from digits.errors import InputError
+from digits.files import replacing_folder
+
+#: Seconds without a byte after which a server counts as out of reach.
+TIMEOUT = 30
+
+
+class _Unusable(Exception):
+    """This mirror doesn't have the file; the next one may."""
+
+
+def fetch(files: Iterable[SourceFile], folder: Path, *, mirror: str | None = None) -> None:
+    """Fill ``folder`` with the files; leave it as it was if one of them can't be had whole.
+
+    Args:
+        files: what to fetch; each ends up as ``folder / file.name``.
+        folder: emptied of everything else, once all files are there.
+        mirror: a folder or URL tried before each file's own URLs.
+
+    Raises:
+        InputError: no mirror has one of the files; the line names every URL and why it failed.
+    """
+    # pooch would say at each file, in four lines, what is said here in one.
+    pooch.get_logger().setLevel(logging.WARNING)
+    with replacing_folder(folder) as partial:
+        for file in files:
+            _fetch_one(file, partial, mirror)
+            _note_change(file, partial, folder)
+
+
+def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
+    failures = []
+    for url in [*([f"{mirror.rstrip('/')}/{file.name}"] if mirror else []), *file.urls]:
+        print(f"{file.name}: from {url}", flush=True)
+        try:
+            pooch.retrieve(url, known_hash=file.checksum, fname=file.name, path=folder, downloader=_download)
+        except _Unusable as error:
+            failures.append(f"{url} ({error})")
+        except (requests.RequestException, OSError) as error:
+            failures.append(f"{url} ({_reason(error)})")
+        except ValueError:  # pooch: the bytes are not those of the checksum
+            failures.append(f"{url} (the bytes do not match {file.checksum})")
+        else:
+            return
+    raise InputError(
+        file.name,
+        found="no usable copy at " + ", ".join(failures),
+        expected="one of them to give the file",
+        do="check the network or data/sources.yaml, or set DIGITS_MIRROR to a folder that holds the file",
+    )
+
+
+def _download(url: str, output: str, pooch_: object) -> None:
+    """A pooch downloader for every kind of URL of the catalogue."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise _Unusable(f"no URL: {error}") from None
+    if parts.scheme in ("http", "https"):
+        download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**18, timeout=TIMEOUT)
+        download(url, output, pooch_)
+    else:
+        shutil.copyfile(_local_path(url), output)
+    if Path(output).stat().st_size == 0:
+        raise _Unusable("the file is empty")
+    if _starts_as_markup(Path(output)):
+        raise _Unusable("a web page, not data")
+
+
+def _local_path(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.scheme == "package":
+        package, _, inside = parts.path.partition("/")
+        # find_spec imports nothing: importing scikit-learn for a file's sake would cost a second.
+        try:
+            spec = importlib.util.find_spec(package) if package else None
+        except ModuleNotFoundError:  # of a dotted name's parent
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            raise _Unusable(f"no package {package} is installed")
+        return Path(spec.submodule_search_locations[0], inside)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    if parts.scheme and len(parts.scheme) > 1:  # one letter: a Windows drive
+        raise _Unusable(f"no way to fetch {parts.scheme}: URLs")
+    return Path(url)
+
+
+def _starts_as_markup(path: Path) -> bool:
+    """Whether a page came in place of the data, as captive portals and error pages do."""
+    with path.open("rb") as file:
+        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"HTTP status {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return f"no answer in {TIMEOUT} s"
+    if isinstance(error, requests.ConnectionError):
+        return "cannot connect" if "Max retries" in str(error) else "the connection broke"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error)
+
+
+def _note_change(file: SourceFile, fetched: Path, previous: Path) -> None:
+    """Say when a file without a published checksum is not what it was at the last download."""
+    if file.checksum is not None:
+        return
+    now = pooch.file_hash(str(fetched / file.name))
+    print(f"{file.name}: sha256:{now} (no checksum is published; data/sources.yaml can pin this one)")
+    if (previous / file.name).is_file():
+        before = pooch.file_hash(str(previous / file.name))
+        if before != now:
+            print(
+                f"{file.name}: CHANGED since the last download, which was sha256:{before}",
+                flush=True,
+            )

@@ -1,0 +1,362 @@
+"""Figures fit for a slide: each function gives one, from arrays and names alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from textwrap import fill
+from typing import Any, ParamSpec
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from digits.examples import Examples
+from digits.files import replacing
+
+# Blue and orange of Okabe and Ito (2008): told apart by colour-blind readers, and in grey by
+# their line styles.
+TRAIN, VALIDATION = "#0072B2", "#D55E00"
+INK = "gray_r"  # ink is dark, as on paper
+SIGNED = "PuOr"  # weights: both ends and the middle differ for colour-blind readers
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "text.parse_math": False,  # a class may be named $
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "savefig.dpi": 100,
+}
+TITLE_WIDTH = 7.0  # inches that the title over a grid of few pictures needs
+
+P = ParamSpec("P")
+
+
+def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """``draw`` with this project's style, whatever the user's own Matplotlib settings are."""
+
+    @wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with style.context(["default", STYLE]):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without Matplotlib's version in it, so that it depends on the picture alone."""
+    with replacing(path) as partial, style.context(["default", STYLE]):
+        figure.savefig(partial, format="png", facecolor="white", metadata={"Software": None})
+
+
+def _figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches that leaves room for every label."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _grid(count: int, columns: int, *, cell: float, extra: float) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` bare axes in so many columns, cells ``cell`` inches wide."""
+    rows = -(-count // columns)
+    figure = _figure(max(columns * cell + 0.4, TITLE_WIDTH), rows * (cell + extra) + 0.8)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for ax in axes:
+        ax.set_axis_off()
+    return figure, axes[:count]
+
+
+@_styled
+def training_curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Both log losses and accuracy on train and validation, over steps.
+
+    Args:
+        history: the columns of ``history.csv``.
+        title: names the model.
+    """
+    panels = (
+        ("log_loss", "Log loss (of probabilities)", "nats per example"),
+        ("log_loss_of_predicted_classes", "Log loss of predicted classes", "nats per example"),
+        ("accuracy", "Accuracy", "share of examples"),
+    )
+    figure = _figure(15, 4.6)
+    figure.suptitle(title)
+    for ax, (name, label, unit) in zip(figure.subplots(1, 3), panels, strict=True):
+        steps = history["step"]
+        marker = "o" if len(steps) <= 20 else None
+        ax.plot(steps, history[f"train_{name}"], color=TRAIN, marker=marker, label="train")
+        ax.plot(
+            steps,
+            history[f"validation_{name}"],
+            color=VALIDATION,
+            linestyle="--",
+            marker=marker,
+            label="validation",
+        )
+        ax.set(title=label, xlabel="step", ylabel=unit)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False)
+        if name != "accuracy":
+            ax.set_ylim(bottom=0)
+    return figure
+
+
+@_styled
+def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str) -> Figure:
+    """A confusion matrix as a heat map; each row, a true class, sums to 1.
+
+    Args:
+        matrix: counts ``[classes, classes]``, row = true class.
+        class_names: in the order of the rows.
+        title: names the model and the split.
+    """
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    count = len(class_names)
+    side = min(max(6.5, 0.7 * count), 24.0)
+    figure = _figure(side + 1.4, side)
+    ax = figure.subplots()
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, class_names)) > 3 else {}
+    ax.set_xticks(range(count), class_names, **slanted)
+    ax.set_yticks(range(count), class_names)
+    ax.set(title=title, xlabel="predicted class", ylabel="true class")
+    ax.spines[:].set_visible(False)
+    if count <= 30:
+        for row, column in zip(*np.nonzero(matrix), strict=True):
+            share = shares[row, column]
+            ax.text(
+                column,
+                row,
+                f"{share:.2f}".removeprefix("0") if share >= 0.005 else "<.01",
+                ha="center",
+                va="center",
+                fontsize=10,
+                color="white" if share > 0.5 else "black",
+            )
+    return figure
+
+
+@_styled
+def weight_pictures(weights: NDArray[np.float32], titles: Sequence[str], title: str) -> Figure:
+    """The first layer's weights, a picture for each unit, ten in a row.
+
+    One colour scale for all of them, so that they can be compared; zero is white.
+
+    Args:
+        weights: ``[height, width, units]``.
+        titles: over each picture.
+        title: names the model and the step.
+    """
+    limit = float(np.abs(weights).max()) or 1.0
+    units = weights.shape[2]
+    figure, axes = _grid(units, min(10, units), cell=1.1, extra=0.05)
+    for ax, name, picture in zip(axes, titles, np.moveaxis(weights, 2, 0), strict=True):
+        image = ax.imshow(picture, cmap=SIGNED, vmin=-limit, vmax=limit)
+        ax.set_title(name, fontsize=9, pad=2)
+    figure.colorbar(image, ax=figure.axes, label="weight", aspect=40, pad=0.01)
+    figure.suptitle(title)
+    return figure
+
+
+#: What is said of a unit, and the colour of its frame (Okabe and Ito).
+VERDICTS = {"dead": "#000000", "noise": "#E69F00", "alike": "#009E73"}
+
+
+def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: str) -> Figure:
+    """Weight pictures of hidden units, with a frame and a word where something is said of one.
+
+    Args:
+        weights: ``[height, width, units]``.
+        verdicts: a key of :data:`VERDICTS`, or nothing, for each unit.
+        title: names the model and the step.
+    """
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in VERDICTS)
+    titles = [f"{unit} {verdict}".rstrip() for unit, verdict in enumerate(verdicts)]
+    figure = weight_pictures(weights, titles, f"{title}\n{len(verdicts)} units: {counts}")
+    for ax, verdict in zip(figure.axes, verdicts, strict=False):  # the colour bar's axes come last
+        if verdict:
+            _frame(ax, VERDICTS[verdict])
+    return figure
+
+
+def _frame(ax: Axes, colour: str) -> None:
+    ax.set_axis_on()
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=colour, linewidth=3)
+
+
+@_styled
+def mistakes(
+    images: NDArray[np.uint8],
+    captions: Sequence[str],
+    pixel_maximum: int,
+    title: str,
+) -> Figure:
+    """Pictures with a caption each: what was taken for what.
+
+    Args:
+        images: ``uint8 [n, height, width]``; none is drawn as a sentence that says so.
+        captions: of each image.
+        pixel_maximum: the value of full ink.
+        title: names the model and the split.
+    """
+    if not len(images):
+        figure = _figure(TITLE_WIDTH, 1.5)
+        figure.suptitle(f"{title}\nnone: every answer was right")
+        return figure
+    figure, axes = _grid(len(images), min(8, len(images)), cell=1.4, extra=0.75)
+    for ax, image, caption in zip(axes, images, captions, strict=True):
+        ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
+        wrapped = "\n".join(fill(line, 18) for line in caption.splitlines())
+        ax.set_title(wrapped, fontsize=9, pad=3)
+    figure.suptitle(title)
+    return figure
+
+
+@_styled
+def example(image: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
+    """One image, large, with its pixels' values in 0–``pixel_maximum``."""
+    figure = _figure(5.6, 5)
+    ax = figure.subplots()
+    shown = ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
+    ax.set(title=title, xlabel="column", ylabel="row")
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+    figure.colorbar(shown, ax=ax, shrink=0.8, label="pixel value")
+    return figure
+
+
+@_styled
+def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Figure:
+    """A line of images for each class.
+
+    Args:
+        examples: the source of the images.
+        rows: ``[classes, per class]``, -1 where a class has no more.
+        title: names the split.
+    """
+    classes, columns = rows.shape
+    figure = _figure(max(0.8 * columns + 1.8, TITLE_WIDTH), 0.8 * classes + 0.7)
+    axes = figure.subplots(classes, columns, squeeze=False)
+    for (label, column), ax in np.ndenumerate(axes):
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        if rows[label, column] >= 0:
+            image = examples.images[rows[label, column]]
+            ax.imshow(image, cmap=INK, vmin=0, vmax=examples.pixel_maximum)
+        if column == 0:
+            ax.set_ylabel(examples.class_names[label], rotation=0, ha="right", va="center", labelpad=8)
+    figure.suptitle(title)
+    return figure
+
+
+@_styled
+def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
+    """How many examples each class has, a bar for each split.
+
+    Args:
+        counts: examples by class name, by split.
+        title: says what is counted.
+    """
+    names = list(next(iter(counts.values())))
+    figure = _figure(max(7.0, 0.75 * len(names)), 4.4)
+    ax = figure.subplots()
+    width = 0.8 / len(counts)
+    colours = (TRAIN, VALIDATION)
+    hatches = ("", "//")
+    for number, (split, per_class) in enumerate(counts.items()):
+        ax.bar(
+            np.arange(len(names)) + (number - (len(counts) - 1) / 2) * width,
+            [per_class[name] for name in names],
+            width,
+            color=colours[number],
+            hatch=hatches[number],
+            edgecolor="white",
+            label=split,
+        )
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
+    ax.set_xticks(range(len(names)), names, **slanted)
+    ax.set(title=title, xlabel="class", ylabel="examples")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@_styled
+def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title: str) -> Figure:
+    """How often each pixel has ink, with one pixel marked.
+
+    Args:
+        shares: ``[height, width]`` in 0–1.
+        chosen: row and column of the marked pixel.
+        title: names the split.
+    """
+    figure = _figure(6.2, 5)
+    ax = figure.subplots()
+    image = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+    ax.plot(chosen[1], chosen[0], marker="s", markersize=10, mfc="none", mec=VALIDATION, mew=2.5)
+    ax.set(title=title, xlabel="column", ylabel="row")
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+    figure.colorbar(image, ax=ax, shrink=0.8, label="share of images with ink")
+    return figure
+
+
+@_styled
+def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
+    """The values of one pixel over all images, counted; the count axis is logarithmic.
+
+    Args:
+        values: ``uint8 [n]`` in 0–``pixel_maximum``.
+        pixel_maximum: the value of full ink.
+        title: names the pixel.
+    """
+    figure = _figure(7, 4.2)
+    ax = figure.subplots()
+    bins = min(pixel_maximum + 1, 32)
+    ax.hist(values, bins=np.linspace(-0.5, pixel_maximum + 0.5, bins + 1).tolist(), color=TRAIN)
+    ax.set(title=title, xlabel="pixel value", ylabel="images", yscale="log")
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+    ax.grid(axis="y", alpha=0.3)
+    return figure
+
+
+@_styled
+def class_images(
+    means: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    class_names: Sequence[str],
+    title: str,
+) -> Figure:
+    """The mean image of each class over the image of its standard deviation.
+
+    Args:
+        means: ``[classes, height, width]``, pixel values.
+        deviations: the same.
+        class_names: in that order.
+        title: names the split.
+    """
+    figure = _figure(1.15 * len(class_names) + 2.2, 3.6)
+    rows = figure.subplots(2, len(class_names), squeeze=False)
+    for axes, pictures, name in zip(rows, (means, deviations), ("mean", "deviation"), strict=True):
+        limit = float(pictures.max()) or 1.0
+        for ax, picture in zip(axes, pictures, strict=True):
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            image = ax.imshow(picture, cmap=INK, vmin=0, vmax=limit)
+        axes[0].set_ylabel(name)
+        figure.colorbar(image, ax=axes.tolist(), shrink=0.9, label="pixel value")
+    size = 8 if max(map(len, class_names)) > 3 else 11
+    for ax, label in zip(rows[0], class_names, strict=True):
+        ax.set_title(label, fontsize=size)
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,50 @@
+"""Run an exported network without TensorFlow, through LiteRT."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.errors import InputError
+from digits.examples import Images
+
+#: Images run at a time: large enough for speed, small enough that float32 copies stay small.
+BATCH = 1_000
+
+
+def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
+    """The network's logits ``float32 [n, classes]`` for ``images`` ``[n, height, width]``.
+
+    Raises:
+        InputError: the file isn't a LiteRT model, or takes images of another size.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(str(model_path), num_threads=1)
+    except ValueError as error:
+        raise InputError(
+            model_path, found=str(error), expected="a LiteRT model", do="dvc repro train"
+        ) from None
+    image_input = interpreter.get_input_details()[0]
+    takes = tuple(int(size) for size in image_input["shape_signature"][1:])
+    if takes != images.shape[1:]:
+        raise InputError(
+            model_path,
+            found=f"a network for images of {takes} pixels",
+            expected=f"one for {images.shape[1:]}, the size of the data",
+            do="dvc repro train",
+        )
+    output = interpreter.get_output_details()[0]["index"]
+    parts: list[NDArray[np.float32]] = []
+    size = 0
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH].astype(np.float32)
+        if len(batch) != size:
+            size = len(batch)
+            interpreter.resize_tensor_input(image_input["index"], batch.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(image_input["index"], batch)
+        interpreter.invoke()
+        parts.append(interpreter.get_tensor(output))
+    return np.concatenate(parts)

@@ -1,0 +1,242 @@
+"""Published bytes to examples: CSV and IDX, every row checked."""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.catalogue import CsvSource, IdxSource, Source, SourceFile
+from digits.errors import InputError, excerpt
+from digits.examples import Examples, Images, Labels
+
+_MEND = "mend the file, or fetch it anew: dvc repro --force --single-item download"
+
+
+def read_source(folder: Path, source: Source) -> tuple[Examples, Examples | None]:
+    """The source's training examples and, where it publishes some, its test examples.
+
+    Args:
+        folder: holds the source's files as they were published.
+        source: how they are laid out.
+
+    Raises:
+        InputError: a file is damaged, or a row of it isn't what the source says; the line names
+            the file and the row.
+    """
+    if isinstance(source, CsvSource):
+        train = _read_csv(folder, source.files.train, source)
+        test = None if source.files.test is None else _read_csv(folder, source.files.test, source)
+        return train, test
+    train = _read_idx(folder, source.files.train_images, source.files.train_labels, source)
+    if source.files.test_images is None or source.files.test_labels is None:
+        return train, None
+    return train, _read_idx(folder, source.files.test_images, source.files.test_labels, source)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's content, decompressed if it is gzip, whatever its name says."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(2)
+            file.seek(0)
+            if magic == b"\x1f\x8b":
+                with gzip.open(file) as content:
+                    yield content  # type: ignore[misc]  # a GzipFile reads as IO[bytes] does
+            else:
+                yield file
+    except FileNotFoundError:
+        raise InputError(
+            path, found="no such file", expected="the downloaded file", do="dvc repro download"
+        ) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(path, found=f"broken gzip ({error})", expected="a whole file", do=_MEND) from None
+
+
+# --- CSV ---------------------------------------------------------------------------------------
+
+
+def _read_csv(folder: Path, file: SourceFile, source: CsvSource) -> Examples:
+    # pandas is needed for CSV alone.
+    import pandas as pd
+
+    path = folder / file.name
+    columns = 1 + source.height * source.width
+    try:
+        # An infinity is no integer either: NumPy warns of it before pandas refuses it.
+        with _opened(path) as content, np.errstate(invalid="ignore"):
+            # A dtype makes pandas' C engine refuse whatever isn't an integer of 0–255, and is
+            # twice as fast as letting it guess.
+            table = pd.read_csv(
+                content, header=None, dtype=np.uint8, na_filter=False, quoting=csv.QUOTE_NONE
+            ).to_numpy()
+    except (ValueError, OverflowError) as error:  # ParserError and EmptyDataError are ValueErrors
+        raise _bad_row(path, source, str(error)) from None
+    _check_rows(path, len(table), file)
+    label_at = 0 if source.label_column == "first" else columns - 1
+    labels = table[:, min(label_at, table.shape[1] - 1)]
+    pixels = table[:, 1:] if label_at == 0 else table[:, :-1]
+    if (
+        table.shape[1] != columns
+        or labels.max() >= len(source.class_names)
+        or pixels.max() > source.pixel_maximum
+    ):
+        raise _bad_row(path, source, "values out of range")
+    images = np.ascontiguousarray(pixels).reshape(-1, source.height, source.width)
+    return Examples(images, labels.copy(), source.pixel_maximum, tuple(source.class_names))
+
+
+def _bad_row(path: Path, source: CsvSource, reason: str) -> InputError:
+    """The first row that isn't a label and pixels: found slowly, since this ends the run."""
+    pixels = source.height * source.width
+    label_at = 0 if source.label_column == "first" else pixels
+    with _opened(path) as content:
+        empty = True
+        # Lines end as pandas ends them: at \n, \r or both.
+        lines = io.TextIOWrapper(content, encoding="utf-8-sig", errors="replace")
+        for number, line in enumerate(lines, start=1):
+            where = f"{path}, row {number}"
+            line = line.removesuffix("\n")
+            if not line.strip():
+                continue
+            empty = False
+            fields = line.split(",")
+            if len(fields) != pixels + 1:
+                return InputError(
+                    where,
+                    found=f"{len(fields)} columns ({excerpt(line)})",
+                    expected=f"{pixels + 1}: a label and {source.height} × {source.width} pixels",
+                    do=_MEND,
+                )
+            if number == 1 and not any(_integer(field) is not None for field in fields):
+                return InputError(
+                    where,
+                    found=f"a header ({excerpt(line)})",
+                    expected="no header",
+                    do="remove the row",
+                )
+            for column, field in enumerate(fields):
+                is_label = column == label_at
+                limit = len(source.class_names) - 1 if is_label else source.pixel_maximum
+                value = _integer(field)
+                if value is None or not 0 <= value <= limit:
+                    return InputError(
+                        f"{where}, column {column + 1}",
+                        found=excerpt(field),
+                        expected=f"a {'label' if is_label else 'pixel'}, an integer from 0 to {limit}",
+                        do=_MEND,
+                    )
+        if empty:
+            return InputError(path, found="an empty file", expected="rows of examples", do=_MEND)
+    return InputError(path, found=reason, expected="rows of integers", do=_MEND)
+
+
+def _integer(field: str) -> int | None:
+    """The integer that pandas reads in a field: ``7`` and ``7.0``, but not ``7.5``, ``x`` or nothing."""
+    if not field.isascii() or "_" in field:  # Python alone reads these as digits and separator
+        return None
+    try:
+        value = float(field)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None
+
+
+# --- IDX ---------------------------------------------------------------------------------------
+# The format is described at the end of LeCun's page: a magic number (two zero bytes, 8 for
+# unsigned bytes, the number of dimensions), each dimension as a big-endian 32-bit integer, the data.
+
+
+def _read_idx(folder: Path, images: SourceFile, labels: SourceFile, source: IdxSource) -> Examples:
+    images_path, labels_path = folder / images.name, folder / labels.name
+    x: Images = _read_idx_array(images_path, dimensions=3)
+    y: Labels = _read_idx_array(labels_path, dimensions=1)
+    _check_rows(images_path, len(x), images)
+    _check_rows(labels_path, len(y), labels)
+    if x.shape[1:] != (source.height, source.width):
+        raise InputError(
+            images_path,
+            found=f"images of {x.shape[1]} × {x.shape[2]} pixels",
+            expected=f"{source.height} × {source.width}",
+            do="mend height and width in data/sources.yaml",
+        )
+    if len(x) != len(y):
+        raise InputError(
+            labels_path,
+            found=f"{len(y)} labels",
+            expected=f"{len(x)}, one for each image in {images_path.name}",
+            do=_MEND,
+        )
+    for path, values, what, limit in (
+        (labels_path, y, "label", len(source.class_names) - 1),
+        (images_path, x, "pixel", source.pixel_maximum),
+    ):
+        if values.max() > limit:
+            row = int(np.argmax(values.reshape(len(values), -1).max(axis=1) > limit))
+            raise InputError(
+                f"{path}, row {row + 1}",
+                found=str(values[row].max()),
+                expected=f"a {what}, an integer from 0 to {limit}",
+                do=_MEND,
+            )
+    return Examples(x, y, source.pixel_maximum, tuple(source.class_names))
+
+
+def _read_idx_array(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
+    """The array in an IDX file, read-only: ``uint8``, with ``dimensions`` axes."""
+    with _opened(path) as content:
+        magic = content.read(4)
+        expected = bytes([0, 0, 8, dimensions])
+        if magic != expected:
+            kinds = {1: "labels", 3: "images"}
+            raise InputError(
+                f"{path}, offset 0",
+                found=f"magic number 0x{magic.hex() or '(nothing)'}",
+                expected=f"0x{expected.hex()}: IDX, unsigned bytes, {kinds[dimensions]}",
+                do=_MEND,
+            )
+        header = content.read(4 * dimensions)
+        if len(header) < 4 * dimensions:
+            raise InputError(
+                path, found="the end of the file in its header", expected="a whole file", do=_MEND
+            )
+        shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+        size = int(np.prod(shape, dtype=object))
+        if size == 0:
+            raise InputError(path, found=f"no data (shape {shape})", expected="examples", do=_MEND)
+        # One byte more than promised is asked for, so that neither a short nor a long file
+        # passes, and a header that promises too little never unpacks a huge file.
+        try:
+            data = content.read(size + 1)
+        except (MemoryError, OverflowError):
+            raise InputError(
+                f"{path}, offset 4",
+                found=f"shape {shape}",
+                expected="one that fits memory",
+                do=_MEND,
+            ) from None
+    if len(data) != size:
+        raise InputError(
+            f"{path}, offset {4 + 4 * dimensions}",
+            found=f"{'more than ' if len(data) > size else ''}{min(len(data), size)} bytes of data",
+            expected=f"{size}, for shape {shape}",
+            do=_MEND,
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _check_rows(path: Path, rows: int, file: SourceFile) -> None:
+    if file.rows is not None and rows != file.rows:
+        raise InputError(
+            path,
+            found=f"{rows} rows",
+            expected=f"{file.rows} (data/sources.yaml says so)",
+            do=_MEND,
+        )

@@ -1,0 +1,92 @@
+"""Divide a source's examples into train, validation and test."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.errors import InputError
+from digits.examples import Examples
+
+
+class Splits(NamedTuple):
+    """The three splits, by the names under which the field knows them."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+def split(
+    examples: Examples,
+    test: Examples | None,
+    *,
+    rows: int | None,
+    validation_fraction: float,
+    test_fraction: float,
+    seed: int,
+) -> Splits:
+    """The first ``rows`` examples shuffled, then cut: the last part of them is validation.
+
+    The order is the course's: take, shuffle, cut. A source without test examples gives up a
+    stratified ``test_fraction`` of all its examples before that, so that the test split is the
+    same whatever ``rows`` and ``validation_fraction`` are.
+
+    Args:
+        examples: what the source has for training.
+        test: what the source has for testing; kept as it is.
+        rows: how many of ``examples`` to use; all if there are fewer, or if None.
+        validation_fraction: of these rows, in (0, 1).
+        test_fraction: of all examples, in (0, 1); used only if ``test`` is None.
+        seed: of both shuffles.
+
+    Raises:
+        InputError: a split, or a class of the training split, would be without examples.
+    """
+    if test is None:
+        examples, test = _carve_out(examples, test_fraction, seed)
+    count = len(examples) if rows is None else min(rows, len(examples))
+    order = np.random.default_rng(seed).permutation(count)
+    validation_count = round(count * validation_fraction)
+    if not 0 < validation_count < count:
+        raise InputError(
+            "params.yaml, data.validation_fraction",
+            found=f"{validation_fraction} of {count} rows, which leaves a split empty",
+            expected="both train and validation to have rows",
+            do="change the fraction, or data.rows",
+        )
+    splits = Splits(
+        train=examples.take(order[: count - validation_count]),
+        validation=examples.take(order[count - validation_count :]),
+        test=test,
+    )
+    missing = [name for name, rows in splits.train.rows_per_class().items() if rows == 0]
+    if missing:
+        raise InputError(
+            "data/splits/train.npz",
+            found=f"no example of class {', '.join(missing)} in {len(splits.train)} rows",
+            expected="some of every class",
+            do="raise data.rows, or name only the classes that the data has in data/sources.yaml",
+        )
+    return splits
+
+
+def _carve_out(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
+    """The examples without, and a stratified part of them as, the test split."""
+    # Imported here: a source that has test examples should not wait for scikit-learn.
+    from sklearn.model_selection import train_test_split
+
+    try:
+        rest, carved = train_test_split(
+            np.arange(len(examples)),
+            test_size=fraction,
+            random_state=seed,
+            stratify=examples.labels,
+        )
+    except ValueError as error:
+        raise InputError(
+            "params.yaml, data.test_fraction",
+            found=f"{fraction} of {len(examples)} rows ({error})",
+            expected="a stratified test split to be possible",
+            do="change the fraction, or give the source a test file",
+        ) from None
+    return examples.take(np.sort(rest)), examples.take(np.sort(carved))

@@ -1,0 +1,228 @@
+"""Build a dense network and train it as the course does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.backend import keras, tf
+from digits.errors import InputError
+from digits.examples import Examples
+from digits.recipe import Recipe
+
+#: Images scored at a time: bounds the memory of a full pass over a large split.
+SCORING_BATCH = 10_000
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network does on one split.
+
+    Attributes:
+        log_loss: mean negative log-probability of the true class, in nats.
+        log_loss_of_predicted_classes: the figure that the course's notebook prints: the log loss
+            of one-hot predicted classes, as if the network were sure of each. It is the error
+            rate times a constant, ``-ln(2.2e-16) = 36.04``, at which scikit-learn clips.
+        accuracy: share of examples whose likeliest class is the true one.
+    """
+
+    log_loss: float
+    log_loss_of_predicted_classes: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Period:
+    """The network after one of the training's equal parts; ``step`` counts from 1."""
+
+    period: int
+    step: int
+    train: Score
+    validation: Score
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The first layer at one step: weights ``float32 [height, width, units]``, biases ``[units]``."""
+
+    step: int
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves.
+
+    Attributes:
+        model: takes images ``float32 [n, height, width]`` in 0–``pixel_maximum``, gives logits
+            ``[n, classes]``.
+        periods: in order.
+        first_layer: the name of the layer that the snapshots show.
+        snapshots: in order.
+    """
+
+    model: "keras.Model"
+    periods: list[Period]
+    first_layer: str
+    snapshots: list[Snapshot]
+
+
+def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classes: int) -> "keras.Model":
+    """An untrained network from images as they are in the data to logits.
+
+    Scaling and flattening are its first layers, so that whoever loads it can't do them wrongly.
+    Without hidden units it is multinomial logistic regression, and starts at zero, as TensorFlow's
+    LinearClassifier does; hidden layers start at Glorot and Bengio's (2010) uniform weights.
+    """
+    regularizer = keras.regularizers.L1L2(recipe.l1, recipe.l2) if recipe.l1 or recipe.l2 else None
+    layers = [
+        keras.Input((height, width), name="images"),
+        keras.layers.Rescaling(1 / pixel_maximum, name="scale"),
+        keras.layers.Flatten(name="flatten"),
+    ]
+    for number, units in enumerate(recipe.hidden_units, start=1):
+        layers.append(
+            keras.layers.Dense(
+                units,
+                activation="relu",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=recipe.seed + number),
+                kernel_regularizer=regularizer,
+                name=f"hidden_{number}",
+            )
+        )
+        if recipe.dropout:
+            layers.append(
+                keras.layers.Dropout(recipe.dropout, seed=recipe.seed + number, name=f"dropout_{number}")
+            )
+    start = keras.initializers.GlorotUniform(seed=recipe.seed) if recipe.hidden_units else "zeros"
+    layers.append(
+        keras.layers.Dense(classes, kernel_initializer=start, kernel_regularizer=regularizer, name="logits")
+    )
+    return keras.Sequential(layers, name="classifier")
+
+
+def train(
+    recipe: Recipe,
+    train: Examples,
+    validation: Examples,
+    *,
+    report: Callable[[Period], None] = lambda period: None,
+) -> Trained:
+    """Train a network by ``recipe``, scoring it on both splits after each period.
+
+    The recipe of the course: the loss is summed over a batch, each variable's gradient is clipped
+    by its own norm, batches walk through a fresh shuffle of all examples again and again.
+
+    Args:
+        recipe: the network and its training.
+        train: what it learns from.
+        validation: what it is scored on beside.
+        report: called after each period.
+
+    Raises:
+        InputError: the loss is no longer a finite number.
+    """
+    model = build(
+        recipe,
+        height=train.height,
+        width=train.width,
+        pixel_maximum=train.pixel_maximum,
+        classes=len(train.class_names),
+    )
+    run_steps = _step_runner(model, recipe, train)
+    batches = _batches(len(train), recipe)
+    first_layer = next(layer for layer in model.layers if layer.weights)
+
+    period_steps = recipe.steps // recipe.periods
+    period_ends = range(period_steps, recipe.steps + 1, period_steps)
+    periods: list[Period] = []
+    snapshots: list[Snapshot] = []
+    done = 0
+    for step in sorted({*period_ends, *recipe.snapshots}):
+        run_steps(tf.constant(batches[done:step]))
+        done = step
+        if step in recipe.snapshots:
+            weights = first_layer.kernel.numpy().reshape(train.height, train.width, -1)
+            snapshots.append(Snapshot(step, weights, first_layer.bias.numpy()))
+        if step in period_ends:
+            period = Period(len(periods) + 1, step, score(model, train), score(model, validation))
+            _check_finite(period, recipe)
+            periods.append(period)
+            report(period)
+    return Trained(model, periods, first_layer.name, snapshots)
+
+
+def _step_runner(model: Any, recipe: Recipe, train: Examples) -> Callable[[Any], None]:
+    """A compiled function that takes one step for each row of indices ``int32 [steps, batch]``.
+
+    One call for many steps: a Python call for each would cost more than the step.
+    """
+    images = tf.constant(train.images)
+    labels = tf.constant(train.labels.astype(np.int32))
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    optimizer = _optimizer(recipe)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def run_steps(batches):  # type: ignore[no-untyped-def]
+        for batch in batches:
+            x = tf.cast(tf.gather(images, batch), tf.float32)
+            with tf.GradientTape() as tape:
+                loss = loss_of(tf.gather(labels, batch), model(x, training=True))
+                loss += sum(model.losses)  # the penalties of l1 and l2
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+
+    run: Callable[[Any], None] = run_steps
+    return run
+
+
+def _optimizer(recipe: Recipe) -> "keras.optimizers.Optimizer":
+    common = {"learning_rate": recipe.learning_rate, "clipnorm": recipe.clip_norm}
+    match recipe.optimizer:
+        case "adagrad":
+            return keras.optimizers.Adagrad(initial_accumulator_value=recipe.initial_accumulator, **common)
+        case "adam":
+            return keras.optimizers.Adam(**common)
+        case "sgd":
+            return keras.optimizers.SGD(momentum=recipe.momentum, **common)
+
+
+def _batches(examples: int, recipe: Recipe) -> NDArray[np.int32]:
+    """Indices ``[steps, batch]`` of a walk through shuffle after shuffle of all examples."""
+    random = np.random.default_rng(recipe.seed)
+    needed = recipe.steps * recipe.batch_size
+    passes = [random.permutation(examples) for _ in range(-(-needed // examples))]
+    return np.concatenate(passes)[:needed].astype(np.int32).reshape(recipe.steps, recipe.batch_size)
+
+
+def score(model: Any, examples: Examples) -> Score:
+    """The network's figures on ``examples``."""
+    losses, correct = 0.0, 0
+    for start in range(0, len(examples), SCORING_BATCH):
+        rows = slice(start, start + SCORING_BATCH)
+        labels = examples.labels[rows].astype(np.int32)
+        logits = model(tf.constant(examples.images[rows], tf.float32), training=False)
+        # In float64, so that the sum doesn't depend on how many batches there were.
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float64))
+        losses += float(tf.reduce_sum(loss))
+        correct += int(np.count_nonzero(np.argmax(logits.numpy(), axis=1) == labels))
+    error_rate = 1 - correct / len(examples)
+    return Score(
+        log_loss=losses / len(examples),
+        log_loss_of_predicted_classes=error_rate * float(-np.log(np.finfo(np.float64).eps)),
+        accuracy=correct / len(examples),
+    )
+
+
+def _check_finite(period: Period, recipe: Recipe) -> None:
+    if not np.isfinite([period.train.log_loss, period.validation.log_loss]).all():
+        raise InputError(
+            f"training, period {period.period}",
+            found=f"a log loss of {period.train.log_loss}",
+            expected="a finite number",
+            do=f"lower learning_rate ({recipe.learning_rate}), or set clip_norm ({recipe.clip_norm})",
+        )

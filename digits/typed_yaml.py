@@ -1,0 +1,110 @@
+"""YAML files read into pydantic models, with errors that name the file, the key and the value."""
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from digits.errors import InputError, excerpt
+
+
+class Section(BaseModel):
+    """A group of settings: every key known, every value of its type, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Yaml12Loader(yaml.SafeLoader):
+    """The safe loader, with floats as DVC's own (YAML 1.2) parser reads them: ``1e-3`` is one."""
+
+
+_Yaml12Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:float"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml12Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"
+        r"|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping at the top of a YAML file.
+
+    Raises:
+        InputError: the file is missing, is no YAML, or holds something else at the top.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(
+            path, found="no such file", expected="a YAML file", do="restore it: git checkout it"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            path,
+            found=f"byte {error.start} that is no UTF-8",
+            expected="UTF-8 text",
+            do="save it as UTF-8",
+        ) from None
+    try:
+        # S506: the loader is a subclass of SafeLoader.
+        document = yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        row = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(
+            f"{path}, line {row}", found=str(error.problem), expected="YAML", do="mend the line"
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date or number that is none
+        raise InputError(path, found=str(error), expected="YAML", do="mend the file") from None
+    if not isinstance(document, dict):
+        raise InputError(path, found=excerpt(document), expected="keys with values", do="mend the file")
+    return document
+
+
+def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:
+    """``value``, found in ``path`` under the dotted ``key``, as a ``model``.
+
+    Raises:
+        InputError: with a line for each key that is unknown, missing, of a wrong type or out of range.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidKeys(path, key, error) from None
+
+
+class InvalidKeys(InputError):
+    """Keys of a YAML file that hold what they may not; one line for each."""
+
+    def __init__(self, path: Path, key: str, error: ValidationError) -> None:
+        lines = []
+        for problem in error.errors(include_url=False):
+            where = ".".join(str(part) for part in (key, *problem["loc"]) if part != "")
+            found, expected = (
+                excerpt(problem["input"]),
+                problem["msg"].removeprefix("Value error, "),
+            )
+            match problem["type"]:
+                case "extra_forbidden":
+                    found, expected = "an unknown key", "only known ones"
+                case "missing":
+                    found, expected = "nothing", "a value"
+                case "value_error":
+                    found, _, expected = expected.partition(", expected ")
+                case _:
+                    expected = expected[0].lower() + expected[1:]
+                    expected = expected.removeprefix("input should be ")
+            lines.append(
+                str(InputError(f"{path}, {where}", found=found, expected=expected, do="mend the value"))
+            )
+        Exception.__init__(self, "\n".join(lines))
