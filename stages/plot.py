@@ -1,0 +1,98 @@
+"""Draw what one classifier learnt and where it errs: python -m stages.plot linear|dnn"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from digits import figures
+from digits.examples import Examples
+from digits.files import replacing_folder, write_csv
+from digits.weights import judge
+from stages.params import Plot, load_params
+from stages.runner import run
+
+
+def main(model: str, root: Path = Path()) -> None:
+    params = load_params(root).plot
+    models, predictions = root / "models" / model, root / "predictions" / model
+    validation = Examples.load(root / "data/splits/validation.npz")
+
+    with replacing_folder(root / "plots" / model) as folder:
+        history = pd.read_csv(models / "history.csv")
+        curves = figures.training_curves({str(name): history[name].tolist() for name in history}, model)
+        figures.save(curves, folder / "training_curves.png")
+
+        for split in ("validation", "test"):
+            answers = pd.read_csv(
+                predictions / f"{split}.csv",
+                dtype={"actual": str, "predicted": str},
+                keep_default_na=False,  # a class may be named NA
+            )
+            names = list(validation.class_names)
+            counts = pd.crosstab(
+                pd.Categorical(answers["actual"], names),
+                pd.Categorical(answers["predicted"], names),
+                dropna=False,
+            )
+            figure = figures.confusion(counts.to_numpy(), names, f"{model}: confusion on {split}")
+            figures.save(figure, folder / f"confusion_{split}.png")
+            if split == "validation":
+                figures.save(worst_mistakes(model, validation, answers, params), folder / "mistakes.png")
+
+        draw_weights(model, models / "snapshots.npz", validation, params, folder)
+    print(f"plots/{model}: {len(list((root / 'plots' / model).glob('*.png')))} figures")
+
+
+def draw_weights(model: str, snapshots: Path, examples: Examples, params: Plot, folder: Path) -> None:
+    """A figure of the first layer for each snapshot, and what is said of its units as a table."""
+    archive = np.load(snapshots, allow_pickle=False)
+    names = examples.class_names
+    table = []
+    for step, weights, biases in zip(
+        archive["steps"].tolist(), archive["weights"], archive["biases"], strict=True
+    ):
+        title = f"{model}: weights of the first layer after {step} steps"
+        if archive["layer"] == "logits":  # no hidden layer: a template for each class
+            figure = figures.weight_pictures(weights, names, title)
+        else:
+            units = judge(weights, biases, examples.images, examples.pixel_maximum)
+            verdicts = units.verdicts(noise_below=params.noise_below, alike_above=params.alike_above)
+            figure = figures.unit_pictures(weights, verdicts, title)
+            table += [
+                (step, unit, verdicts[unit], *(f"{float(value):.4f}" for value in measures), twin)
+                for unit, (*measures, twin) in enumerate(
+                    zip(units.smoothness, units.active, units.similarity, units.twin, strict=True)
+                )
+            ]
+        figures.save(figure, folder / f"weights_{step}.png")
+    if table:
+        header = [
+            "step",
+            "unit",
+            "verdict",
+            "smoothness",
+            "active",
+            "similarity",
+            "most_similar_unit",
+        ]
+        write_csv(folder / "units.csv", header, table)
+
+
+def worst_mistakes(model: str, examples: Examples, answers: pd.DataFrame, params: Plot) -> Figure:
+    """The gallery of the errors of which the network was surest."""
+    wrong = answers[answers["actual"] != answers["predicted"]]
+    worst = wrong.sort_values("probability_of_predicted", ascending=False, kind="stable").head(
+        params.mistakes
+    )
+    captions = [
+        f"{row.actual}, taken for {row.predicted}\nwith {row.probability_of_predicted:.0%}"
+        for row in worst.itertuples()
+    ]
+    title = f"{model}: {len(wrong)} of {len(answers)} validation examples wrong, the surest first"
+    return figures.mistakes(examples.images[worst.index], captions, examples.pixel_maximum, title)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,30 @@
+"""Run a stage from the command line."""
+
+import inspect
+import sys
+from collections.abc import Callable
+
+from digits.errors import InputError
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call a stage's ``main`` with the words of the command line.
+
+    What a person can mend (bad input, a full disk) ends in one line and exit status 1; whatever
+    else goes wrong is a mistake in this project and keeps its traceback.
+    """
+    given = sys.argv[1:]
+    wanted = [name for name in inspect.signature(main).parameters if name != "root"]
+    try:
+        if len(given) != len(wanted):
+            raise InputError(
+                "command line",
+                found=f"{len(given)} arguments ({' '.join(given) or 'none'})",
+                expected=", ".join(wanted) or "none",
+                do="see the stage's first line",
+            )
+        main(*given)
+    except (InputError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
