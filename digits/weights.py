@@ -82,8 +82,7 @@ def _morans_i(weights: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[
     pairs = across.sum() + down.sum()
     variance = (centred**2).sum(axis=(0, 1)) / mask.sum()
     zero = np.zeros(len(variance))
-    varied = np.ptp(weights[mask], axis=0) > 0  # exact, where rounding leaves constants a variance
-    return np.asarray(np.divide(products / max(pairs, 1), variance, out=zero, where=varied))
+    return np.asarray(np.divide(products / max(pairs, 1), variance, out=zero, where=variance > 0))
 
 
 def _nearest(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

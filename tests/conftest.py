@@ -1,0 +1,69 @@
+import os
+import shutil
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+#: Real MNIST, for the tests marked with its name.
+MNIST = Path(os.environ.get("DIGITS_MNIST", REPOSITORY.parent / "shared/mnist"))
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """The folder with real MNIST, in both formats."""
+    if not (MNIST / "mnist_test.csv").is_file():
+        pytest.skip(f"no MNIST at {MNIST}; DIGITS_MNIST can name a folder that has it")
+    return MNIST
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the repository's settings and nothing else: a stage's ``root``."""
+    monkeypatch.delenv("DIGITS_MIRROR", raising=False)
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    (tmp_path / "data").mkdir()
+    shutil.copy(REPOSITORY / "data/sources.yaml", tmp_path / "data")
+    return tmp_path
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with the bytes in ``pages``, by path, and with 404 otherwise."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes] = {}
+        self.requested: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.requested.append(self.path)
+        page = self.server.pages.get(self.path)
+        self.send_response(404 if page is None else 200)
+        self.end_headers()
+        self.wfile.write(b"<html>no such page</html>" if page is None else page)
+
+    def log_message(self, *_: object) -> None:
+        """Keep stderr for the test."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Server() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,267 @@
+"""dvc.yaml tells the truth: what it says of each stage is what the stage does.
+
+Each stage runs, as dvc.yaml commands it, in a folder that holds just what dvc.yaml says it reads.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import networkx
+import pytest
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+
+from digits.typed_yaml import Section
+from stages import download, evaluate, explore, plot, split, train
+from stages.params import Params
+from tests.conftest import REPOSITORY
+
+MAINS: dict[str, Callable[..., None]] = {
+    "download": download.main,
+    "split": split.main,
+    "explore": explore.main,
+    "train": train.main,
+    "evaluate": evaluate.main,
+    "plot": plot.main,
+}
+
+
+@pytest.fixture(scope="module")
+def repo() -> Iterator[Repo]:
+    with Repo(str(REPOSITORY)) as repo:
+        yield repo
+
+
+def stages_in_order(repo: Repo) -> list[Any]:
+    """The stages, each after all that it depends on."""
+    return list(reversed(list(networkx.topological_sort(repo.index.graph))))
+
+
+def files_of(stage: Any) -> set[str]:
+    """The dependencies that are files, as dvc.yaml writes them."""
+    return {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
+
+
+def params_of(stage: Any) -> set[str]:
+    """The declared parameters, those of the catalogue with the file in front."""
+    keys: set[str] = set()
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            prefix = "" if dep.def_path == "params.yaml" else f"{dep.def_path}:"
+            keys |= {prefix + key for key in dep.params}
+    return keys
+
+
+@dataclass
+class Ran:
+    """What one stage did: files written, modules imported."""
+
+    stage: Any
+    written: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+
+
+@pytest.fixture(scope="module")
+def ran(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Ran], Path]:
+    """Every stage run in a folder of its own, and a folder with all outputs."""
+    done = tmp_path_factory.mktemp("done")
+    results: dict[str, Ran] = {}
+    for stage in stages_in_order(repo):
+        sandbox = tmp_path_factory.mktemp(stage.addressing.replace("@", "-"))
+        lay_out(stage, sandbox, done)
+        before = contents(sandbox)
+        process = run_command(stage, sandbox)
+        assert process.returncode == 0, f"{stage.addressing}: {process.stderr[-2000:]}"
+        after = contents(sandbox)
+        written = {path for path, content in after.items() if before.get(path) != content}
+        assert before.keys() <= after.keys()
+        modules = set(re.findall(r"^import time:.*\| +(\S+)$", process.stderr, re.MULTILINE))
+        results[stage.addressing] = Ran(stage, written, modules)
+        for path in written:
+            (done / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sandbox / path, done / path)
+    return results, done
+
+
+def lay_out(stage: Any, sandbox: Path, done: Path, *, without: str = "") -> None:
+    """Put the parameter files, and the stage's dependencies but one, into the sandbox."""
+    for package in ("digits", "stages"):
+        (sandbox / package).mkdir()
+        shutil.copy(REPOSITORY / package / "__init__.py", sandbox / package)
+    for path in {dep.def_path for dep in stage.deps} - {without}:
+        origin = REPOSITORY / path if path.endswith((".py", ".yaml")) else done / path
+        target = sandbox / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if origin.is_dir() else shutil.copy)(origin, target)
+
+
+def run_command(stage: Any, sandbox: Path) -> "subprocess.CompletedProcess[str]":
+    program, *words = stage.cmd.split()
+    assert program == "python"
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=sandbox,
+        env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_stages_write_exactly_what_is_declared(ran: tuple[dict[str, Ran], Path]) -> None:
+    results, done = ran
+    for name, result in results.items():
+        declared = {out.def_path for out in result.stage.outs}
+        files = {path for path in declared if (done / path).is_file()}
+        folders = {path for path in declared if (done / path).is_dir()}
+        assert files | folders == declared, name
+        undeclared = {
+            path for path in result.written - files if not path.startswith(tuple(f"{f}/" for f in folders))
+        }
+        assert not undeclared, name
+
+
+def test_code_dependencies_are_the_modules_imported(ran: tuple[dict[str, Ran], Path]) -> None:
+    for name, result in ran[0].items():
+        imported = {
+            module.replace(".", "/") + ".py"
+            for module in result.modules
+            if re.match(r"(digits|stages)\.", module)
+        }
+        script = "stages/" + name.partition("@")[0] + ".py"  # run, so not imported
+        declared = {path for path in files_of(result.stage) if path.endswith(".py")}
+        assert declared == imported | {script}, name
+
+
+def test_package_files_hold_nothing_that_a_stage_could_depend_on() -> None:
+    for package in ("digits", "stages"):
+        text = (REPOSITORY / package / "__init__.py").read_text()
+        assert re.fullmatch(r'"""[^"]*"""\n', text), package
+
+
+def test_every_data_dependency_is_read(
+    ran: tuple[dict[str, Ran], Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    results, done = ran
+    for name, result in results.items():
+        for path in sorted(files_of(result.stage)):
+            if path.endswith(".py"):
+                continue
+            sandbox = tmp_path_factory.mktemp("without")
+            lay_out(result.stage, sandbox, done, without=path)
+            process = run_command(result.stage, sandbox)
+            assert process.returncode != 0, f"{name} runs without {path}"
+
+
+def test_only_training_imports_tensorflow(ran: tuple[dict[str, Ran], Path]) -> None:
+    importing = {name for name, result in ran[0].items() if "tensorflow" in result.modules}
+    assert importing == {"train@linear", "train@dnn"}
+
+
+def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, Ran], Path]) -> None:
+    for name in ("train@linear", "train@dnn"):
+        # Modules that load only where the import of their package went through.
+        modules = ran[0][name].modules
+        assert "keras.src.backend" in modules
+        assert not modules & {"sklearn.base", "matplotlib.figure", "pandas.core", "dvc.repo"}
+
+
+def test_declared_params_are_the_params_read(
+    ran: tuple[dict[str, Ran], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, done = ran
+    read: set[str] = set()
+    keys: dict[int, str] = {}  # of each section that was loaded, by identity
+    alive: list[Section] = []  # so that no identity is used twice
+
+    def name_sections(section: Section, key: str) -> None:
+        alive.append(section)
+        keys[id(section)] = key
+        for field_name in type(section).model_fields:
+            value = section.__dict__[field_name]
+            for name, part in value.items() if isinstance(value, dict) else [("", value)]:
+                if isinstance(part, Section):
+                    name_sections(part, ".".join(filter(None, (key, field_name, name))))
+
+    get = Section.__getattribute__
+
+    def record(self: Section, name: str) -> Any:
+        if type(self) is Params and id(self) not in keys:
+            name_sections(self, "")
+        if id(self) in keys and name in type(self).model_fields and type(self) is not Params:
+            read.add(f"{keys[id(self)]}.{name}")
+        return get(self, name)
+
+    for name, result in results.items():
+        sandbox = tmp_path / name
+        shutil.copytree(done, sandbox)
+        for path in ("params.yaml", "data/sources.yaml"):
+            shutil.copy(REPOSITORY / path, sandbox / path)
+        read.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Section, "__getattribute__", record)
+            stage_name, _, item = name.partition("@")
+            MAINS[stage_name](*([item] if item else []), root=sandbox)
+        declared = {key for key in params_of(result.stage) if ":" not in key}
+        uncovered = {key for key in read if not any(f"{key}.".startswith(f"{d}.") for d in declared)}
+        unread = {d for d in declared if not any(f"{key}.".startswith(f"{d}.") for key in read)}
+        assert not uncovered, f"{name} reads what dvc.yaml does not list"
+        assert not unread, f"{name} does not read what dvc.yaml lists"
+
+
+def test_only_the_chosen_source_is_tracked(repo: Repo) -> None:
+    tracked = {
+        stage.addressing: {key for key in params_of(stage) if ":" in key} for stage in repo.index.stages
+    }
+    chosen = {"data/sources.yaml:digits"}
+    assert tracked.pop("download") == tracked.pop("split") == chosen
+    assert not any(tracked.values())
+
+
+def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None:
+    graph = repo.index.graph
+    users = {stage.addressing for stage in graph if "data/splits/test.npz" in files_of(stage)}
+    assert users == {"evaluate@linear", "evaluate@dnn"}
+    for stage in graph:
+        if stage.addressing.startswith("train"):
+            before = {other.addressing for other in networkx.descendants(graph, stage)}
+            assert before == {"download", "split"}
+
+
+def test_every_stage_belongs_to_one_of_the_scripts(repo: Repo) -> None:
+    scripts = {path.stem for path in (REPOSITORY / "stages").glob("*.py")} - {
+        "__init__",
+        "params",
+        "runner",
+    }
+    assert {stage.addressing.partition("@")[0] for stage in repo.index.stages} == scripts == set(MAINS)
+
+
+def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:
+    """Where an output isn't at hand (a fresh clone) it can't be compared; nothing else may differ."""
+    untrue: list[tuple[str, ...]] = []
+    for stage, changes in repo.status().items():
+        for change in changes:
+            if not isinstance(change, dict):
+                untrue.append((stage, change))
+                continue
+            for kind, paths in change.items():
+                untrue += [
+                    (stage, kind, path, state)
+                    for path, state in paths.items()
+                    if state not in ("deleted", "not in cache")
+                ]
+    assert not untrue, "run `dvc repro` and commit dvc.lock and metrics"

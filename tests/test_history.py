@@ -1,0 +1,102 @@
+"""The experiment history, as the README shows it, in a clone without any data."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+LINEAR = ("linear baseline", "linear tuned")
+DNN = ("dnn of the course", "dnn with dropout", "dnn with l2", "dnn wider")
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of what is committed."""
+    folder = tmp_path_factory.mktemp("clone") / "digits"
+    output("git", "clone", "--quiet", "--no-local", str(REPOSITORY), str(folder), cwd=REPOSITORY)
+    return folder
+
+
+def output(*words: str, cwd: Path) -> str:
+    process = subprocess.run(words, cwd=cwd, env=os.environ, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def dvc(*words: str, cwd: Path) -> Any:
+    return json.loads(output(sys.executable, "-m", "dvc", *words, "--json", cwd=cwd))
+
+
+def commit_of(experiment: str, fresh: Path) -> str:
+    """The newest commit whose message begins so: what git's ``:/`` finds."""
+    return output("git", "rev-parse", f":/experiment: {experiment}", cwd=fresh).strip()
+
+
+def accuracy(experiment: str, model: str, fresh: Path) -> float:
+    text = output("git", "show", f"{commit_of(experiment, fresh)}:metrics/{model}/test.json", cwd=fresh)
+    return float(json.loads(text)["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "model"),
+    [(*LINEAR, "linear"), *((DNN[0], other, "dnn") for other in DNN[1:])],
+)
+def test_metrics_diff_between_experiments(before: str, after: str, model: str, fresh: Path) -> None:
+    changes = dvc("metrics", "diff", f":/experiment: {before}", f":/experiment: {after}", cwd=fresh)
+    change = changes[f"metrics/{model}/test.json"]["accuracy"]
+    assert change["old"] == accuracy(before, model, fresh)
+    assert change["new"] == accuracy(after, model, fresh)
+    assert change["diff"] != 0
+
+
+def test_the_story_that_the_metrics_tell(fresh: Path) -> None:
+    baseline, tuned = (accuracy(name, "linear", fresh) for name in LINEAR)
+    course, *_, wider = (accuracy(name, "dnn", fresh) for name in DNN)
+    assert baseline == pytest.approx(0.84, abs=0.03)
+    assert baseline < tuned < course < wider
+
+
+def test_params_diff_between_experiments(fresh: Path) -> None:
+    changes = dvc("params", "diff", *(f":/experiment: {name}" for name in LINEAR), cwd=fresh)
+    changed = {key: (change["old"], change["new"]) for key, change in changes["params.yaml"].items()}
+    assert changed == {
+        "train.linear.learning_rate": (0.02, 0.03),
+        "train.linear.steps": (100, 1000),
+        "train.linear.batch_size": (10, 30),
+        "train.linear.snapshots": ("[10, 100]", "[10, 100, 1000]"),
+    }
+
+
+def test_exp_show_lists_the_history(fresh: Path) -> None:
+    shown = dvc("exp", "show", "-n", "20", cwd=fresh)
+    listed = {row["rev"] for row in shown}
+    assert {commit_of(name, fresh) for name in (*LINEAR, *DNN)} <= listed
+    (row,) = (row for row in shown if row["rev"] == commit_of("dnn wider", fresh))
+    figures = row["data"]["metrics"]["metrics/dnn/test.json"]["data"]
+    assert figures["accuracy"] == accuracy("dnn wider", "dnn", fresh)
+
+
+def test_each_experiment_changes_params_lock_and_metrics_together(fresh: Path) -> None:
+    log = output("git", "log", "--format=%H %s", "--grep=^experiment: ", cwd=fresh).splitlines()
+    assert len(log) >= 7
+    for line in log:
+        commit, subject = line.split(" ", 1)
+        changed = output("git", "show", "--format=", "--name-only", commit, cwd=fresh).split()
+        assert "dvc.lock" in changed, subject
+        assert any(path.startswith("metrics/") for path in changed), subject
+        assert {path.partition("/")[0] for path in changed} <= {"params.yaml", "dvc.lock", "metrics"}
+
+
+def test_head_has_the_default_source(fresh: Path) -> None:
+    params = yaml.safe_load((fresh / "params.yaml").read_text())
+    assert params["data"]["source"] == "digits"
+    assert json.loads((fresh / "metrics/data.json").read_text())["source"] == "digits"

@@ -1,0 +1,81 @@
+"""Tiny data, seeded: examples, and the published files and settings that stand for them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.catalogue import CsvSource, IdxSource, SourceFile
+from digits.examples import Examples
+from digits.recipe import Recipe
+
+
+def examples(
+    n: int,
+    *,
+    classes: int = 3,
+    size: tuple[int, int] = (2, 3),
+    pixel_maximum: int = 16,
+    seed: int = 0,
+) -> Examples:
+    """Random pixels; the classes take turns."""
+    random = np.random.default_rng(seed)
+    images = random.integers(0, pixel_maximum, (n, *size), np.uint8, endpoint=True)
+    labels = (np.arange(n) % classes).astype(np.uint8)
+    return Examples(images, labels, pixel_maximum, tuple(f"class {c}" for c in range(classes)))
+
+
+def csv_bytes(of: Examples) -> bytes:
+    table = np.column_stack([of.labels, of.images.reshape(len(of), -1)])
+    return b"".join(b",".join(b"%d" % value for value in row) + b"\n" for row in table.tolist())
+
+
+def idx_bytes(array: NDArray[np.uint8]) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def source_file(*urls: str, **more: object) -> SourceFile:
+    return SourceFile.model_validate({"urls": list(urls), **more})
+
+
+def csv_source(of: Examples, **more: object) -> CsvSource:
+    """The catalogue's entry for ``train.csv`` with ``of`` in it."""
+    return CsvSource.model_validate(
+        {"files": {"train": {"urls": ["train.csv"]}}, **_entry(of, "csv"), **more}
+    )
+
+
+def idx_source(of: Examples, **more: object) -> IdxSource:
+    """The catalogue's entry for the files ``images`` and ``labels`` with ``of`` in them."""
+    files = {"train_images": {"urls": ["images"]}, "train_labels": {"urls": ["labels"]}}
+    return IdxSource.model_validate({"files": files, **_entry(of, "idx"), **more})
+
+
+def _entry(of: Examples, kind: str) -> dict[str, object]:
+    return {
+        "title": "Tiny",
+        "format": kind,
+        "height": of.height,
+        "width": of.width,
+        "pixel_maximum": of.pixel_maximum,
+        "class_names": list(of.class_names),
+    }
+
+
+def recipe(**changes: object) -> Recipe:
+    """A linear classifier's short training by plain gradient descent, but for ``changes``."""
+    plain: dict[str, object] = {
+        "hidden_units": [],
+        "dropout": 0.0,
+        "l1": 0.0,
+        "l2": 0.0,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "initial_accumulator": 0.1,
+        "momentum": 0.0,
+        "clip_norm": None,
+        "batch_size": 4,
+        "steps": 6,
+        "periods": 2,
+        "snapshots": [],
+        "seed": 0,
+    }
+    return Recipe.model_validate({**plain, **changes})
