@@ -1,6 +1,7 @@
 """Figures fit for a slide: each function gives one, from arrays and names alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from textwrap import fill
@@ -11,6 +12,8 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
@@ -60,14 +63,43 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _grid(count: int, columns: int, *, cell: float, extra: float) -> tuple[Figure, list[Axes]]:
-    """A figure with ``count`` bare axes in so many columns, cells ``cell`` inches wide."""
-    rows = -(-count // columns)
-    figure = _figure(max(columns * cell + 0.4, TITLE_WIDTH), rows * (cell + extra) + 0.8)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for ax in axes:
+@dataclass(frozen=True)
+class _Tiles:
+    """Where small pictures lie in one axes, whose unit is the inch and whose y axis points down.
+
+    One axes for all of them: with one for each, a hundred take five times as long to draw.
+    """
+
+    height: int
+    width: int
+    columns: int
+    cell: float
+    caption: float
+
+    def box(self, number: int) -> tuple[float, float, float, float]:
+        """Left, top, width and height of a picture, with its caption's room above it."""
+        row, column = divmod(number, self.columns)
+        tall = self.cell * self.height / self.width
+        return column * self.cell * 1.08, row * (tall + self.caption) + self.caption, self.cell, tall
+
+    def figure(self, count: int) -> tuple[Figure, Axes]:
+        """A figure for so many pictures with bare axes."""
+        _, top, wide, tall = self.box(count - 1)
+        right = self.box(min(count, self.columns) - 1)[0] + wide
+        figure = _figure(max(right + 1.0, TITLE_WIDTH), top + tall + 0.8)
+        ax = figure.subplots()
+        ax.set(xlim=(0, right), ylim=(top + tall, 0), aspect="equal")
         ax.set_axis_off()
-    return figure, axes[:count]
+        return figure, ax
+
+    def draw(self, ax: Axes, number: int, picture: NDArray[Any], caption: str, **scale: Any) -> AxesImage:
+        left, top, wide, tall = self.box(number)
+        ax.text(left + wide / 2, top - 0.03, caption, ha="center", va="bottom", fontsize=9)
+        extent = (left, left + wide, top + tall, top)
+        limits = ax.axis()
+        image = ax.imshow(picture, extent=extent, aspect="equal", **scale)
+        ax.axis(limits)  # imshow would show this picture alone
+        return image
 
 
 @_styled
@@ -155,14 +187,19 @@ def weight_pictures(weights: NDArray[np.float32], titles: Sequence[str], title: 
         title: names the model and the step.
     """
     limit = float(np.abs(weights).max()) or 1.0
-    units = weights.shape[2]
-    figure, axes = _grid(units, min(10, units), cell=1.1, extra=0.05)
-    for ax, name, picture in zip(axes, titles, np.moveaxis(weights, 2, 0), strict=True):
-        image = ax.imshow(picture, cmap=SIGNED, vmin=-limit, vmax=limit)
-        ax.set_title(name, fontsize=9, pad=2)
-    figure.colorbar(image, ax=figure.axes, label="weight", aspect=40, pad=0.01)
+    height, width, units = weights.shape
+    tiles = _weight_tiles(height, width)
+    figure, ax = tiles.figure(units)
+    for unit, name in enumerate(titles):
+        scale = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
+        image = tiles.draw(ax, unit, weights[:, :, unit], name, **scale)
+    figure.colorbar(image, ax=ax, label="weight", aspect=40, pad=0.01)
     figure.suptitle(title)
     return figure
+
+
+def _weight_tiles(height: int, width: int) -> _Tiles:
+    return _Tiles(height, width, columns=10, cell=1.0, caption=0.22)
 
 
 #: What is said of a unit, and the colour of its frame (Okabe and Ito).
@@ -180,17 +217,15 @@ def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: 
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in VERDICTS)
     titles = [f"{unit} {verdict}".rstrip() for unit, verdict in enumerate(verdicts)]
     figure = weight_pictures(weights, titles, f"{title}\n{len(verdicts)} units: {counts}")
-    for ax, verdict in zip(figure.axes, verdicts, strict=False):  # the colour bar's axes come last
+    tiles = _weight_tiles(*weights.shape[:2])
+    for unit, verdict in enumerate(verdicts):
         if verdict:
-            _frame(ax, VERDICTS[verdict])
+            left, top, wide, tall = tiles.box(unit)
+            frame = Rectangle(
+                (left, top), wide, tall, fill=False, color=VERDICTS[verdict], lw=3, clip_on=False
+            )
+            figure.axes[0].add_patch(frame)
     return figure
-
-
-def _frame(ax: Axes, colour: str) -> None:
-    ax.set_axis_on()
-    ax.set(xticks=[], yticks=[])
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=colour, linewidth=3)
 
 
 @_styled
@@ -212,11 +247,13 @@ def mistakes(
         figure = _figure(TITLE_WIDTH, 1.5)
         figure.suptitle(f"{title}\nnone: every answer was right")
         return figure
-    figure, axes = _grid(len(images), min(8, len(images)), cell=1.4, extra=0.75)
-    for ax, image, caption in zip(axes, images, captions, strict=True):
-        ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
-        wrapped = "\n".join(fill(line, 18) for line in caption.splitlines())
-        ax.set_title(wrapped, fontsize=9, pad=3)
+    wrapped = ["\n".join(fill(line, 18) for line in caption.splitlines()) for caption in captions]
+    lines = max(caption.count("\n") + 1 for caption in wrapped)
+    height, width = images.shape[1:]
+    tiles = _Tiles(height, width, columns=8, cell=1.3, caption=0.15 * lines + 0.1)
+    figure, ax = tiles.figure(len(images))
+    for number, (image, caption) in enumerate(zip(images, wrapped, strict=True)):
+        tiles.draw(ax, number, image, caption, cmap=INK, vmin=0, vmax=pixel_maximum)
     figure.suptitle(title)
     return figure
 
@@ -243,17 +280,16 @@ def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Fig
         rows: ``[classes, per class]``, -1 where a class has no more.
         title: names the split.
     """
-    classes, columns = rows.shape
-    figure = _figure(max(0.8 * columns + 1.8, TITLE_WIDTH), 0.8 * classes + 0.7)
-    axes = figure.subplots(classes, columns, squeeze=False)
-    for (label, column), ax in np.ndenumerate(axes):
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        if rows[label, column] >= 0:
-            image = examples.images[rows[label, column]]
-            ax.imshow(image, cmap=INK, vmin=0, vmax=examples.pixel_maximum)
-        if column == 0:
-            ax.set_ylabel(examples.class_names[label], rotation=0, ha="right", va="center", labelpad=8)
+    tiles = _Tiles(examples.height, examples.width, columns=rows.shape[1], cell=0.8, caption=0.06)
+    figure, ax = tiles.figure(rows.size)
+    for number, row in enumerate(rows.ravel()):
+        left, top, _, tall = tiles.box(number)
+        if left == 0:
+            name = examples.class_names[number // rows.shape[1]]
+            ax.text(-0.12, top + tall / 2, name, ha="right", va="center")
+        if row >= 0:
+            image = examples.images[row]
+            tiles.draw(ax, number, image, "", cmap=INK, vmin=0, vmax=examples.pixel_maximum)
     figure.suptitle(title)
     return figure
 

@@ -29,6 +29,11 @@ FIGURES = {
 WRONG = {1: 0.5, 4: 0.999, 6: 0.7, 7: 0.7, 11: 0.25}
 
 
+def captions(figure: Figure) -> list[str]:
+    """The texts over the pictures, each on one line."""
+    return [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+
+
 def laid_out(
     root: Path,
     *,
@@ -105,8 +110,7 @@ def test_a_linear_classifier_has_a_picture_for_each_class_and_no_units(
     laid_out(workspace, layer="logits", units=3)
     plot.main("m", workspace)
     assert written(workspace) == FIGURES
-    titles = [ax.get_title() for ax in saved["weights_100.png"].axes]
-    assert titles[:3] == ["class 0", "class 1", "class 2"]
+    assert captions(saved["weights_100.png"]) == ["class 0", "class 1", "class 2"]
 
 
 def test_without_snapshots_there_are_no_weights(workspace: Path, saved: dict[str, Figure]) -> None:
@@ -140,8 +144,9 @@ def test_units_are_judged_at_each_snapshot(workspace: Path, saved: dict[str, Fig
             assert_array_equal(rows["active"], units.active.round(4))
             assert_array_equal(rows["similarity"], units.similarity.round(4))
             assert_array_equal(rows["most_similar_unit"], units.twin)
-            titles = [ax.get_title() for ax in saved[f"weights_{step}.png"].axes[:4]]
-            assert titles == [f"{unit} {word}".strip() for unit, word in enumerate(verdicts)]
+            assert captions(saved[f"weights_{step}.png"]) == [
+                f"{unit} {word}".strip() for unit, word in enumerate(verdicts)
+            ]
     assert set(table["verdict"]) & {"noise", "alike"}
 
 
@@ -151,10 +156,9 @@ def test_the_surest_mistakes_come_first(workspace: Path, saved: dict[str, Figure
     params.write_text(params.read_text().replace("mistakes: 24", "mistakes: 4"))
     plot.main("m", workspace)
     figure = saved["mistakes.png"]
-    shown = [ax.get_images()[0].get_array() for ax in figure.axes]
+    shown = [image.get_array() for image in figure.axes[0].get_images()]
     assert_array_equal(shown, validation.images[[4, 6, 7, 1]])
-    captions = [" ".join(ax.get_title().split()) for ax in figure.axes]
-    assert captions == [
+    assert captions(figure) == [
         "class 1, taken for class 2 with 100%",
         "class 0, taken for class 1 with 70%",
         "class 1, taken for class 2 with 70%",
@@ -190,8 +194,7 @@ def test_confusion_whatever_the_classes_are_called(
     assert_array_equal(counts_shown(saved["confusion_test.png"]), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 1]])
     labels = [label.get_text() for label in saved["confusion_validation.png"].axes[0].get_yticklabels()]
     assert tuple(labels) == names
-    captions = " ".join(ax.get_title().replace("\n", " ") for ax in saved["mistakes.png"].axes)
-    assert f"{names[1]}, taken for {names[2]} with 100%" in captions
+    assert f"{names[1]}, taken for {names[2]} with 100%" in captions(saved["mistakes.png"])
 
 
 def test_a_class_that_is_neither_there_nor_predicted_keeps_its_place(
