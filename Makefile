@@ -26,8 +26,8 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@touch $@
 
-run: install ## Download, split, train, evaluate, plot; then the metrics and the figures
-	$(DVC) repro
+run: install ## The whole pipeline, JOBS=n stages at a time; then the metrics and the figures
+	$(BIN)/python -m tools.parallel_repro $(if $(JOBS),--jobs $(JOBS))
 	@$(MAKE) --no-print-directory results
 
 mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it)

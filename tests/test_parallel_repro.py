@@ -1,0 +1,219 @@
+"""tools/parallel_repro.py in DVC repositories that have nothing to do with this project."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+# A source, a matrix and a foreach of two each, a frozen stage, a second dvc.yaml, a join of all.
+DVC_YAML = """
+vars:
+  - letters: [a, b]
+stages:
+  source:
+    cmd: python work.py source.txt
+    deps: [work.py, seed.txt]
+    outs: [source.txt]
+  square:
+    matrix:
+      letter: ${letters}
+      number: [1, 2]
+    cmd: python work.py square-${item.letter}-${item.number}.txt source.txt
+    deps: [work.py, source.txt]
+    outs:
+      - square-${item.letter}-${item.number}.txt
+  each:
+    foreach: ${letters}
+    do:
+      cmd: python work.py each-${item}.txt source.txt
+      deps: [work.py, source.txt]
+      outs:
+        - each-${item}.txt
+  cold:
+    cmd: python work.py cold.txt seed.txt
+    deps: [work.py, seed.txt]
+    outs: [cold.txt]
+    frozen: true
+  join:
+    cmd: python work.py join.txt square-a-1.txt square-b-2.txt each-a.txt each-b.txt sub/inner.txt
+    deps: [work.py, square-a-1.txt, square-b-2.txt, each-a.txt, each-b.txt, sub/inner.txt]
+    outs: [join.txt]
+"""
+SUB_DVC_YAML = """
+stages:
+  inner:
+    cmd: python ../work.py inner.txt ../source.txt
+    deps: [../work.py, ../source.txt]
+    outs: [inner.txt]
+  alone:
+    cmd: python ../work.py alone.txt
+    outs: [alone.txt]
+"""
+# The output is the inputs' text and the own name; how long it takes is chance, or fails if asked to.
+WORK = """
+import os, random, sys, time
+target, *sources = sys.argv[1:]
+if target in os.environ.get("FAIL", "").split():
+    sys.exit(f"no {target} today")
+time.sleep(float(os.environ.get("SLEEP", random.uniform(0, 0.3))))
+text = "".join(open(source).read() for source in sources)
+open(target, "w").write(f"({text}{target})")
+"""
+STAGES = 10
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY), "DVC_NO_ANALYTICS": "1"} | more
+
+
+def run(*words: str, cwd: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+
+
+def parallel(cwd: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    return run("-m", "tools.parallel_repro", *words, cwd=cwd, **more)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A DVC repository in which nothing has run yet."""
+    folder = tmp_path / "repository"
+    (folder / "sub").mkdir(parents=True)
+    assert run("-m", "dvc", "init", "--no-scm", "--quiet", cwd=folder).returncode == 0
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "sub/dvc.yaml").write_text(SUB_DVC_YAML)
+    (folder / "work.py").write_text(WORK)
+    (folder / "seed.txt").write_text("seed")
+    (folder / "cold.txt").write_text("made long ago")  # what is frozen must be there
+    return folder
+
+
+def locks(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / "dvc.lock").read_bytes(), (folder / "sub/dvc.lock").read_bytes()
+
+
+@pytest.fixture
+def sequential(repository: Path, tmp_path: Path) -> tuple[bytes, bytes]:
+    """The lock files that ``dvc repro`` leaves."""
+    copy = tmp_path / "sequential"
+    shutil.copytree(repository, copy)
+    process = run("-m", "dvc", "repro", "--all-pipelines", cwd=copy, SLEEP="0")
+    assert process.returncode == 0, process.stdout
+    return locks(copy)
+
+
+def test_the_lock_files_are_those_of_dvc_repro_ten_times(
+    repository: Path, sequential: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    for number in range(10):
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(repository, copy)
+        process = parallel(copy, "--jobs", str(2 + number % 4))
+        assert process.returncode == 0, process.stdout
+        assert process.stdout.count("Running stage") == STAGES
+        assert locks(copy) == sequential
+
+
+def test_only_what_changed_runs_again(repository: Path) -> None:
+    assert parallel(repository, SLEEP="0").returncode == 0
+    again = parallel(repository)
+    assert again.returncode == 0
+    assert again.stdout.endswith("Data and pipelines are up to date.\n")
+    assert "|" not in again.stdout  # no stage was even asked
+    (repository / "each-a.txt").unlink()
+    (repository / "join.txt").unlink()
+    process = parallel(repository)
+    assert process.returncode == 0
+    assert "Running stage" not in process.stdout  # both come back from DVC's cache
+    assert (repository / "join.txt").is_file()
+
+
+def test_targets_and_what_they_need(repository: Path) -> None:
+    process = parallel(repository, "square@b-2", SLEEP="0")
+    assert process.returncode == 0, process.stdout
+    made = {path.name for path in repository.glob("*.txt")}
+    assert made == {"seed.txt", "cold.txt", "source.txt", "square-b-2.txt"}
+
+
+def test_independent_stages_overlap(repository: Path) -> None:
+    assert parallel(repository, "source", SLEEP="0").returncode == 0
+    process = parallel(repository, "each@a", "each@b", "--jobs", "2", SLEEP="2")
+    lines = process.stdout.splitlines()
+    started = [number for number, line in enumerate(lines) if "Running stage" in line]
+    ended = [number for number, line in enumerate(lines) if "Updating lock file" in line]
+    assert len(started) == len(ended) == 2
+    assert max(started) < min(ended)
+    assert lines[started[0]].startswith("each@")  # each line says whose it is
+
+
+def test_a_failure_stops_what_depends_on_it_and_nothing_else(repository: Path) -> None:
+    process = parallel(repository, FAIL="each-a.txt", SLEEP="0")
+    assert process.returncode == 1
+    assert "each@a" in process.stdout
+    assert "no each-a.txt today" in process.stdout
+    assert "error: each@a: failed with exit status" in process.stdout
+    assert "error: join: not run, since each@a failed" in process.stdout
+    made = {path.name for path in repository.rglob("*.txt")}
+    assert "join.txt" not in made
+    assert {"each-b.txt", "square-a-1.txt", "square-b-2.txt", "inner.txt", "alone.txt"} <= made
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_all_children(repository: Path, number: int) -> None:
+    mark = f"{repository.parent.name}-{number}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "tools.parallel_repro", "--jobs", "2"],
+        cwd=repository,
+        env=environment(SLEEP="60", MARK=mark),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any("> python" in line for line in process.stdout)
+        time.sleep(0.3)
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 130
+    assert not left_over(mark)
+    shutil.rmtree(repository / "__pycache__", ignore_errors=True)
+    after = parallel(repository, SLEEP="0")
+    assert after.returncode == 0, after.stdout
+
+
+def left_over(mark: str) -> list[str]:
+    """Processes that still have the mark in their environment; zombies have none."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"MARK={mark}".encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_bad_targets_and_jobs_are_said(repository: Path) -> None:
+    process = parallel(repository, "nowhere")
+    assert process.returncode == 1
+    assert process.stdout.startswith("error: ")
+    assert "nowhere" in process.stdout
+    assert "Traceback" not in process.stdout
+    assert parallel(repository, "--jobs", "0").returncode == 2
