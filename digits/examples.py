@@ -1,11 +1,14 @@
 """Labelled images as the pipeline holds them, in memory and in a file."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.errors import InputError
 from digits.files import replacing
 
 Images = NDArray[np.uint8]
@@ -63,11 +66,22 @@ class Examples:
 
     @classmethod
     def load(cls, path: Path) -> "Examples":
-        """Read what :meth:`save` wrote."""
-        with np.load(path, allow_pickle=False) as archive:
-            return cls(
-                archive["images"],
-                archive["labels"],
-                int(archive["pixel_maximum"]),
-                tuple(archive["class_names"].tolist()),
-            )
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: the file is no such file, or a damaged one.
+            OSError: it can't be opened.
+        """
+        try:
+            # Opened here: NumPy would leave a file that is no archive open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return cls(
+                    archive["images"],
+                    archive["labels"],
+                    int(archive["pixel_maximum"]),
+                    tuple(archive["class_names"].tolist()),
+                )
+        except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
+            raise InputError(
+                path, found=f"a damaged file ({error})", expected="a split", do="dvc repro split"
+            ) from None

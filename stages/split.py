@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from digits.catalogue import load_source
-from digits.files import write_json
+from digits.files import replacing_folder, write_json
 from digits.parsing import read_source
 from digits.splitting import split
 from stages.params import load_params
@@ -31,9 +31,10 @@ def main(root: Path = Path()) -> None:
         "rows": {name: len(part) for name, part in splits._asdict().items()},
         "rows_per_class": {name: part.rows_per_class() for name, part in splits._asdict().items()},
     }
-    for name, part in splits._asdict().items():
-        part.save(root / "data/splits" / f"{name}.npz")
-        print(f"{name}: {len(part)} images of {part.height} × {part.width}")
+    with replacing_folder(root / "data/splits") as folder:
+        for name, part in splits._asdict().items():
+            part.save(folder / f"{name}.npz")
+            print(f"{name}: {len(part)} images of {part.height} × {part.width}")
     write_json(root / "metrics/data.json", summary)
 
 

@@ -1,8 +1,11 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
+from digits.errors import InputError
 from digits.examples import Examples
 from tests import tiny
 
@@ -39,3 +42,22 @@ def test_size_and_rows_per_class() -> None:
     assert (len(four), four.height, four.width) == (4, 2, 3)
     assert four.rows_per_class() == {"class 0": 2, "class 1": 1, "class 2": 1}
     assert four.take(slice(0, 1)).rows_per_class() == {"class 0": 1, "class 1": 0, "class 2": 0}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"no archive",
+        lambda content: content[: len(content) // 2],
+        lambda content: content.replace(b"images.npy", b"photos.npy"),
+        lambda content: content.replace(b"NUMPY", b"NIMPY"),
+    ],
+    ids=["empty", "text", "cut", "renamed", "no arrays"],
+)
+def test_a_damaged_file_is_said(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    tiny.examples(7).save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=r"a\.npz: found a damaged file .*dvc repro split"):
+        Examples.load(path)
