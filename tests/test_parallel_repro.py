@@ -176,6 +176,18 @@ def test_a_failure_stops_what_depends_on_it_and_nothing_else(repository: Path) -
     assert {"each-b.txt", "square-a-1.txt", "square-b-2.txt", "inner.txt", "alone.txt"} <= made
 
 
+def test_a_failure_keeps_the_last_good_outputs(repository: Path) -> None:
+    assert parallel(repository, SLEEP="0").returncode == 0
+    before, lock = (repository / "each-a.txt").read_text(), (repository / "dvc.lock").read_bytes()
+    (repository / "seed.txt").write_text("another seed")
+    (repository / "source.txt").unlink()
+    process = parallel(repository, FAIL="each-a.txt source.txt", SLEEP="0")
+    assert process.returncode == 1
+    assert (repository / "each-a.txt").read_text() == before
+    assert (repository / "source.txt").is_file()
+    assert (repository / "dvc.lock").read_bytes() == lock
+
+
 @pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_all_children(repository: Path, number: int) -> None:

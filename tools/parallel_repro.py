@@ -73,6 +73,7 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
     for path, before in lock_files.items():
         _put_in_order(path, before, plan)
     for address, reason in failed.items():
+        _bring_back(address)
         print(f"error: {address}: {reason}", file=sys.stderr)
     return 1 if failed else 0
 
@@ -180,6 +181,15 @@ def _terminate_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _bring_back(address: str) -> None:
+    """The outputs of the stage's last good run, which DVC removed before it ran again.
+
+    Where there was none, or its outputs aren't in the cache, nothing happens.
+    """
+    command = [sys.executable, "-m", "dvc", "checkout", "--quiet", "--allow-missing", address]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def _lock_files(repo: Repo) -> dict[str, list[str]]:
