@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax
 from sklearn import metrics
 
 from digits.examples import Labels
@@ -16,21 +16,26 @@ class Answers:
 
     Attributes:
         labels: the true classes, ``[n]``.
-        probabilities: ``float64 [n, classes]``, rows that sum to 1.
+        log_probabilities: natural logarithms, ``float64 [n, classes]``.
     """
 
     labels: Labels
-    probabilities: NDArray[np.float64]
+    log_probabilities: NDArray[np.float64]
 
     @classmethod
     def from_logits(cls, labels: Labels, logits: NDArray[np.float32]) -> "Answers":
         """The answers that ``logits`` ``[n, classes]`` stand for."""
-        return cls(labels, softmax(logits.astype(np.float64), axis=1))
+        return cls(labels, log_softmax(logits.astype(np.float64), axis=1))
 
     @property
     def predicted(self) -> NDArray[np.intp]:
         """The likeliest class of each image, ``[n]``."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+        return np.asarray(self.log_probabilities.argmax(axis=1))
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Of each class, ``[n, classes]``, in rows that sum to 1."""
+        return np.asarray(np.exp(self.log_probabilities))
 
 
 def summary(answers: Answers) -> dict[str, float | int]:
@@ -40,21 +45,17 @@ def summary(answers: Answers) -> dict[str, float | int]:
     one that the course's notebook prints: of one-hot predicted classes, as if the network were
     sure of each answer.
     """
-    classes = np.arange(answers.probabilities.shape[1])
+    classes = np.arange(answers.log_probabilities.shape[1])
+    # scikit-learn's log_loss takes probabilities and clips them, which hides how wrong a network
+    # is that has diverged.
+    log_loss = -answers.log_probabilities[np.arange(len(answers.labels)), answers.labels].mean()
     one_hot = np.eye(len(classes))[answers.predicted]
     return {
         "accuracy": float(metrics.accuracy_score(answers.labels, answers.predicted)),
-        "log_loss": float(metrics.log_loss(answers.labels, answers.probabilities, labels=classes)),
+        "log_loss": float(log_loss),
         "log_loss_of_predicted_classes": float(metrics.log_loss(answers.labels, one_hot, labels=classes)),
-        "macro_f1": float(
-            metrics.f1_score(
-                answers.labels,
-                answers.predicted,
-                labels=classes,
-                average="macro",
-                zero_division=0.0,
-            )
-        ),
+        # Over the classes that are there or predicted: a class without examples has no F1.
+        "macro_f1": float(metrics.f1_score(answers.labels, answers.predicted, average="macro")),
         "examples": len(answers.labels),
     }
 

@@ -30,7 +30,7 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, mirror: str | None = Non
     Args:
         files: what to fetch; each ends up as ``folder / file.name``.
         folder: emptied of everything else, once all files are there.
-        mirror: a folder or URL tried before each file's own URLs.
+        mirror: a folder or URL tried before the URLs of files that come from the network.
 
     Raises:
         InputError: no mirror has one of the files; the line names every URL and why it failed.
@@ -45,7 +45,10 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, mirror: str | None = Non
 
 def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
     failures = []
-    for url in [*([f"{mirror.rstrip('/')}/{file.name}"] if mirror else []), *file.urls]:
+    # A local file is its own best copy, and another of the same name may be another data set's.
+    remote = any(urlsplit(url).scheme in ("http", "https") for url in file.urls)
+    mirrored = [f"{mirror.rstrip('/')}/{file.name}"] if mirror and remote else []
+    for url in [*mirrored, *file.urls]:
         print(f"{file.name}: from {url}", flush=True)
         try:
             pooch.retrieve(url, known_hash=file.checksum, fname=file.name, path=folder, downloader=_download)
@@ -89,7 +92,7 @@ def _local_path(url: str) -> Path:
         # find_spec imports nothing: importing scikit-learn for a file's sake would cost a second.
         try:
             spec = importlib.util.find_spec(package) if package else None
-        except ModuleNotFoundError:  # of a dotted name's parent
+        except (ImportError, ValueError):  # of a dotted name's parent, of no name at all
             spec = None
         if spec is None or not spec.submodule_search_locations:
             raise _Unusable(f"no package {package} is installed")

@@ -359,6 +359,7 @@ def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> F
     bins = min(pixel_maximum + 1, 32)
     ax.hist(values, bins=np.linspace(-0.5, pixel_maximum + 0.5, bins + 1).tolist(), color=TRAIN)
     ax.set(title=title, xlabel="pixel value", ylabel="images", yscale="log")
+    ax.set_ylim(bottom=0.8)  # a bar of one image is seen, and lengths start alike
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.yaxis.set_major_formatter(LogFormatter())
     ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))

@@ -1,11 +1,11 @@
 """YAML files read into pydantic models, with errors that name the file, the key and the value."""
 
-import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from digits.errors import InputError, excerpt
 
@@ -17,24 +17,6 @@ class Section(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class _Yaml12Loader(yaml.SafeLoader):
-    """The safe loader, with floats as DVC's own (YAML 1.2) parser reads them: ``1e-3`` is one."""
-
-
-_Yaml12Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:float"]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Yaml12Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"
-        r"|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
-    ),
-    list("-+0123456789."),
-)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -57,14 +39,14 @@ def read_mapping(path: Path) -> dict[str, Any]:
             do="save it as UTF-8",
         ) from None
     try:
-        # S506: the loader is a subclass of SafeLoader.
-        document = yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506
-    except yaml.MarkedYAMLError as error:
+        # DVC's parser: another would read 010 or 1e-3 as something else than dvc.lock records.
+        document = YAML(typ="safe").load(text)
+    except MarkedYAMLError as error:
         row = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(
             f"{path}, line {row}", found=str(error.problem), expected="YAML", do="mend the line"
         ) from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date or number that is none
+    except (YAMLError, ValueError) as error:  # ValueError: of a date or number that is none
         raise InputError(path, found=str(error), expected="YAML", do="mend the file") from None
     if not isinstance(document, dict):
         raise InputError(path, found=excerpt(document), expected="keys with values", do="mend the file")

@@ -25,6 +25,6 @@ def run(main: Callable[..., None]) -> None:
             )
         main(*given)
     except (InputError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -382,7 +382,7 @@ def test_every_wrong_key_has_a_line(finished: Path) -> None:
     assert ended.returncode == 1
     assert [line.split(";")[0] for line in ended.stderr.splitlines()] == [
         "error: params.yaml, data.rows: found 'ten', expected a valid integer",
-        "params.yaml, data.validation_fraction: found 1.5, expected less than 1",
+        "error: params.yaml, data.validation_fraction: found 1.5, expected less than 1",
     ]
 
 
@@ -398,7 +398,8 @@ def test_without_a_fault_the_stages_run_and_say_nothing_on_stderr(finished: Path
 def test_the_mirror_of_the_environment_is_tried_first(kind: str, finished: Path, server: Server) -> None:
     (finished / "copies").mkdir()
     (finished / "copies/train.csv").write_bytes(b"copy in the folder")
-    server.pages["/train.csv"] = b"copy on the server"
+    server.pages |= {"/train.csv": b"copy on the server", "/own/train.csv": b"the source's own"}
+    sources(finished, csv=entry("csv", train={"urls": [f"{server.url}/own/train.csv"]}))
     mirror = "copies" if kind == "folder" else server.url
     ended = run_stage("download", workspace=finished, DIGITS_MIRROR=mirror)
     assert (ended.returncode, ended.stderr) == (0, "")

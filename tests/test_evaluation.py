@@ -9,7 +9,7 @@ from digits.evaluation import Answers, per_class, summary
 #: Classes 0, 0, 1, 2; the third is taken for 0, and 2 is never missed.
 ANSWERS = Answers(
     np.array([0, 0, 1, 2], np.uint8),
-    np.array([[0.5, 0.25, 0.25], [0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7]]),
+    np.log([[0.5, 0.25, 0.25], [0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7]]),
 )
 
 
@@ -37,9 +37,9 @@ def test_summary_by_hand() -> None:
 
 
 def test_a_class_that_is_neither_there_nor_predicted_counts_as_zero() -> None:
-    answers = Answers(np.array([0, 1], np.uint8), np.array([[0.9, 0.1, 0], [0.2, 0.8, 0]]))
+    answers = Answers(np.array([0, 1], np.uint8), np.log([[0.9, 0.1, 1e-9], [0.2, 0.8, 1e-9]]))
     figures = summary(answers)
-    assert figures["macro_f1"] == pytest.approx(2 / 3)
+    assert figures["macro_f1"] == 1  # the third class is neither there nor predicted
     assert figures["log_loss"] == pytest.approx(-(log(0.9) + log(0.8)) / 2)
 
 
@@ -49,3 +49,8 @@ def test_per_class_by_hand() -> None:
         ("b", 0.0, 0.0, 0.0, 1),
         ("c", 1.0, 1.0, 1.0, 1),
     ]
+
+
+def test_the_log_loss_of_a_diverged_network_is_not_clipped() -> None:
+    answers = Answers.from_logits(np.array([0, 1], np.uint8), np.array([[0, 1000], [0, 0]], np.float32))
+    assert summary(answers)["log_loss"] == pytest.approx((1000 + log(2)) / 2)

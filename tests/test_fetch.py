@@ -78,11 +78,9 @@ def test_no_second_mirror_is_asked_when_the_first_gives_the_file(
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_the_extra_mirror_comes_first_as_a_url(
-    server: Server, published: Path, raw: Path, slash: str
-) -> None:
-    server.pages["/copies/a.csv"] = b"copy"
-    fetch([tiny.source_file(str(published))], raw, mirror=f"{server.url}/copies{slash}")
+def test_the_extra_mirror_comes_first_as_a_url(server: Server, raw: Path, slash: str) -> None:
+    server.pages |= {"/copies/a.csv": b"copy", "/a.csv": DATA}
+    fetch([tiny.source_file(f"{server.url}/a.csv")], raw, mirror=f"{server.url}/copies{slash}")
     assert contents(raw) == {"a.csv": b"copy"}
 
 
@@ -94,15 +92,27 @@ def test_the_extra_mirror_comes_first_as_a_folder(server: Server, published: Pat
 
 
 @pytest.mark.parametrize("mirror", ["/no/such/folder", REFUSED, "http://[half"])
-def test_a_useless_extra_mirror_does_no_harm(mirror: str, published: Path, raw: Path) -> None:
-    fetch([tiny.source_file(str(published))], raw, mirror=mirror)
+def test_a_useless_extra_mirror_does_no_harm(mirror: str, server: Server, raw: Path) -> None:
+    server.pages["/a.csv"] = DATA
+    fetch([tiny.source_file(f"{server.url}/a.csv")], raw, mirror=mirror)
     assert contents(raw) == {"a.csv": DATA}
 
 
-def test_a_wrong_copy_in_the_extra_mirror_is_not_used(server: Server, published: Path, raw: Path) -> None:
-    server.pages["/a.csv"] = b"1,2,4\n"
-    fetch([tiny.source_file(str(published), checksum=SHA256)], raw, mirror=server.url)
+def test_a_wrong_copy_in_the_extra_mirror_is_not_used(server: Server, raw: Path) -> None:
+    server.pages |= {"/copies/a.csv": b"1,2,4\n", "/a.csv": DATA}
+    file = tiny.source_file(f"{server.url}/a.csv", checksum=SHA256)
+    fetch([file], raw, mirror=f"{server.url}/copies")
     assert contents(raw) == {"a.csv": DATA}
+    assert server.requested == ["/copies/a.csv", "/a.csv"]
+
+
+def test_the_extra_mirror_never_stands_in_for_a_local_file(
+    server: Server, published: Path, raw: Path
+) -> None:
+    server.pages["/a.csv"] = b"another data set's file of the same name"
+    fetch([tiny.source_file(str(published))], raw, mirror=server.url)
+    assert contents(raw) == {"a.csv": DATA}
+    assert server.requested == []
 
 
 @pytest.mark.parametrize(
