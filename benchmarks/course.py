@@ -5,12 +5,12 @@ The seed shuffles the data and the batches and draws the first weights. Reads mn
 and mnist_test.csv in ../shared/mnist, or in the folder that DIGITS_MNIST names.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
+from benchmarks.mnist import MNIST
 from digits.catalogue import load_source
 from digits.examples import Examples
 from digits.parsing import read_source
@@ -19,7 +19,6 @@ from digits.training import score, train
 from stages.params import load_params
 
 ROOT = Path(__file__).parents[1]
-MNIST = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared/mnist"))
 SEEDS = range(5)
 
 

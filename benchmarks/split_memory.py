@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.mnist import MNIST
+
 ROOT = Path(__file__).parents[1]
-MNIST = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared/mnist"))
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",
     "train_labels": "train-labels-idx1-ubyte.gz",

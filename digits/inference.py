@@ -9,7 +9,7 @@ from digits.errors import InputError
 from digits.examples import Images
 
 #: Images run at a time: large enough for speed, small enough that float32 copies stay small.
-BATCH = 1_000
+BATCH = 100
 
 
 def logits(model_path: Path, images: Images) -> NDArray[np.float32]:

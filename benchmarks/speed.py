@@ -1,0 +1,109 @@
+"""How long the pipeline takes, as ratios taken in one run: python -m benchmarks.speed
+
+Each figure is a ratio of medians: to B, the wall time of ``python -c "import tensorflow"`` in the
+same environment; to ``dvc status`` in a repository with one trivial stage; to ``pandas.read_csv``
+with default settings on the same files. Needs git, and real MNIST in ../shared/mnist or in the
+folder that DIGITS_MNIST names.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from benchmarks.mnist import MNIST
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "DIGITS_MIRROR": str(MNIST),
+}
+REPEATS = 5
+
+PYTHON = sys.executable
+DVC = (PYTHON, "-m", "dvc")
+PARALLEL = (PYTHON, "-m", "tools.parallel_repro")
+READ_CSV = f"""
+import pandas
+for name in ("mnist_train_small.csv", "mnist_test.csv"):
+    pandas.read_csv({str(MNIST)!r} + "/" + name, header=None)
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        trivial, project = Path(folder, "trivial"), Path(folder, "project")
+        make_trivial(trivial)
+        clone(project)
+        run((PYTHON, "-c", "import tensorflow"), project)  # warm
+        b = seconds(project, PYTHON, "-c", "import tensorflow")
+        status = seconds(trivial, *DVC, "status")
+        print(f"B, import tensorflow: {b:.2f} s; dvc status, one trivial stage: {status:.2f} s\n")
+
+        def report(what: str, value: float, floor: float, bound: str) -> None:
+            print(f"{what:64} {value:6.2f} s   ratio {value / floor:5.2f}   {bound}", flush=True)
+
+        cold = [cold_run(project, PARALLEL) for _ in range(3)]
+        report("everything from nothing, side by side ÷ B", median(cold), b, "≤ 2.0")
+        report("everything from nothing, dvc repro ÷ B", cold_run(project, (*DVC, "repro")), b, "")
+        for command, name in ((PARALLEL, "side by side"), ((*DVC, "repro"), "dvc repro")):
+            unchanged = seconds(project, *command)
+            report(f"nothing changed, {name} ÷ dvc status", unchanged, status, "≤ 1.3")
+        changed = [changed_run(project, step) for step in range(3)]
+        report("one dnn parameter changed, side by side ÷ B", median(changed), b, "≤ 1.5")
+        split = seconds(project, PYTHON, "-m", "stages.split")
+        report("split ÷ pandas.read_csv", split, seconds(project, PYTHON, "-c", READ_CSV), "≤ 1.0")
+
+
+def run(words: tuple[str, ...], cwd: Path) -> float:
+    """Wall time of a command that must succeed, in seconds."""
+    start = time.perf_counter()
+    process = subprocess.run(words, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
+    if process.returncode:
+        sys.exit(f"{' '.join(words)}:\n{process.stdout}{process.stderr}")
+    return time.perf_counter() - start
+
+
+def seconds(cwd: Path, *words: str) -> float:
+    return median(run(words, cwd) for _ in range(REPEATS))
+
+
+def cold_run(project: Path, command: tuple[str, ...]) -> float:
+    """The whole pipeline with no output, no cache and no run cache."""
+    for name in ("data/raw", "data/splits", "models", "predictions", "plots", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(project / name, ignore_errors=True)
+    (project / "dvc.lock").unlink(missing_ok=True)
+    return run(command, project)
+
+
+def changed_run(project: Path, number: int) -> float:
+    """A rerun after a change that was never run before."""
+    edit(project, lambda text: re.sub(r"(?s)(dnn:.*?learning_rate: )\S+", rf"\g<1>0.04{number + 1}", text))
+    return run(PARALLEL, project)
+
+
+def edit(project: Path, change: Callable[[str], str]) -> None:
+    path = project / "params.yaml"
+    path.write_text(change(path.read_text()))
+
+
+def make_trivial(folder: Path) -> None:
+    folder.mkdir()
+    run((*DVC, "init", "--no-scm", "--quiet"), folder)
+    (folder / "dvc.yaml").write_text("stages:\n  one:\n    cmd: echo > one\n    outs: [one]\n")
+    run((*DVC, "repro", "--quiet"), folder)
+
+
+def clone(folder: Path) -> None:
+    run(("git", "clone", "--quiet", "--no-local", str(ROOT), str(folder)), ROOT)
+    edit(folder, lambda text: text.replace("source: digits ", "source: mnist "))
+
+
+if __name__ == "__main__":
+    main()
