@@ -95,7 +95,7 @@ class _Run:
         done: set[str] = set()
         failed: dict[str, str] = {}
         running: dict[Future[int], str] = {}
-        with _terminate_as_interrupt(), ThreadPoolExecutor(self.jobs) as pool:
+        with _interruptible(), ThreadPoolExecutor(self.jobs) as pool:
             try:
                 while self.waiting or running:
                     for address in list(self.waiting):
@@ -170,17 +170,18 @@ def _signal(children: list["subprocess.Popen[str]"], number: int) -> None:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does."""
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, and so does SIGINT where a shell's ``&`` had it ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _bring_back(address: str) -> None:
