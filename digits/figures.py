@@ -264,11 +264,16 @@ def example(image: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
     figure = _figure(5.6, 5)
     ax = figure.subplots()
     shown = ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
+    _label_pixels(figure, ax, shown, title, "pixel value")
+    return figure
+
+
+def _label_pixels(figure: Figure, ax: Axes, shown: AxesImage, title: str, values: str) -> None:
+    """Number an image's rows and columns, and say what its colours stand for."""
     ax.set(title=title, xlabel="column", ylabel="row")
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-    figure.colorbar(shown, ax=ax, shrink=0.8, label="pixel value")
-    return figure
+    figure.colorbar(shown, ax=ax, shrink=0.8, label=values)
 
 
 @_styled
@@ -338,10 +343,7 @@ def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title:
     ax = figure.subplots()
     image = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     ax.plot(chosen[1], chosen[0], marker="s", markersize=10, mfc="none", mec=VALIDATION, mew=2.5)
-    ax.set(title=title, xlabel="column", ylabel="row")
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-    figure.colorbar(image, ax=ax, shrink=0.8, label="share of images with ink")
+    _label_pixels(figure, ax, image, title, "share of images with ink")
     return figure
 
 

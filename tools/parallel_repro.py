@@ -73,7 +73,6 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
     for path, before in lock_files.items():
         _put_in_order(path, before, plan)
     for address, reason in failed.items():
-        _bring_back(address)
         print(f"error: {address}: {reason}", file=sys.stderr)
     return 1 if failed else 0
 
@@ -109,6 +108,7 @@ class _Run:
                         address = running.pop(future)
                         if status := future.result():
                             failed[address] = f"failed with exit status {status}"
+                            _bring_back(address)
                         else:
                             done.add(address)
             except KeyboardInterrupt:
