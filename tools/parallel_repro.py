@@ -7,29 +7,36 @@ from ``dvc repro``, byte for byte. It knows nothing of the stages: it works in a
 """
 
 import argparse
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from threading import Event, Lock
 from types import FrameType
+from typing import Any
 
+import dvc.cli
 from dvc.exceptions import DvcException
-from dvc.repo import Repo
+from dvc.progress import Tqdm
+from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import load_yaml, modify_yaml
 
 #: What DVC says when another of its processes uses a path; a matter of moments between siblings.
-BUSY = "is busy, it is being blocked by"
+BUSY = b"is busy, it is being blocked by"
 #: Seconds after which such a path counts as blocked for good, and between two tries.
 PATIENCE, PAUSE = 60.0, 0.2
 #: Seconds that stages have to end by themselves after an interrupt.
 GRACE = 5.0
+
+# A fork has DVC imported, which takes as long as all that DVC does for a stage. Forking a process
+# that has threads can hang: DVC's one thread watches progress bars, and isn't needed.
+FORK = sys.platform == "linux"
+Tqdm.monitor_interval = 0
 
 
 def main() -> None:
@@ -37,6 +44,8 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", help="stages or dvc.yaml files; all of them by default")
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="stages at a time")
     arguments = parser.parse_args()
+    if os.name == "nt":
+        sys.exit("error: stages side by side need Linux or macOS; run dvc repro")
     try:
         sys.exit(reproduce(arguments.targets, jobs=arguments.jobs))
     except DvcException as error:
@@ -55,13 +64,15 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
 
     A stage that fails stops those that depend on it, and no other.
     """
-    with Repo() as repo:
+    with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
         graph = get_active_graph(repo.index.graph)
         stages = collect_stages(repo, targets) if targets else list(repo.index.stages)
         plan = [stage.addressing for stage in plan_repro(graph, stages)]
         needs = {stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in graph}
         changed = set(repo.status(targets=targets or None, with_deps=bool(targets)))
-        lock_files = _lock_files(repo)
+        lock_files = {
+            stage.dvcfile._lockfile.path for stage in repo.index.stages if hasattr(stage.dvcfile, "_lockfile")
+        }
     for address in plan:  # in an order in which what an address needs stands before it
         if needs[address] & changed:
             changed.add(address)
@@ -69,104 +80,132 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
     if not todo:
         print("Data and pipelines are up to date.")
         return 0
+    before = {path: _stages_in(path) for path in lock_files}
     failed = _Run(todo, needs, jobs).run()
-    for path, before in lock_files.items():
-        _put_in_order(path, before, plan)
+    for path, names in before.items():
+        _put_in_order(path, names, plan)
     for address, reason in failed.items():
         print(f"error: {address}: {reason}", file=sys.stderr)
     return 1 if failed else 0
+
+
+class _Child:
+    """A DVC command for one stage in a process of its own."""
+
+    def __init__(self, address: str, *command: str) -> None:
+        context: Any = multiprocessing.get_context("fork" if FORK else "spawn")
+        self.address = address
+        self.output, write_end = context.Pipe(duplex=False)
+        self.process = context.Process(target=_run_dvc, args=(command, write_end))
+        self.process.start()
+        write_end.close()
+        self.line = b""
+        self.busy = False
+
+    def read(self) -> list[bytes]:
+        """The lines that have come, when some have; at the end, what came after the last one."""
+        content = os.read(self.output.fileno(), 1 << 16)
+        *lines, self.line = (self.line + (content or b"\n" * bool(self.line))).split(b"\n")
+        self.busy = self.busy or any(BUSY in line for line in lines)
+        if not content:
+            self.output.close()
+        return lines
+
+    def signal(self, number: int) -> None:
+        """Send it to the whole group of the child, what DVC has started included."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+def _run_dvc(command: tuple[str, ...], output: Connection) -> None:
+    os.setsid()  # a group of its own, which an interrupt can reach whole
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for stream in (1, 2):
+        os.dup2(output.fileno(), stream)
+    output.close()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with the stage's
+    sys.exit(dvc.cli.main(list(command)))
 
 
 class _Run:
     """One pass over the stages that may have to run."""
 
     def __init__(self, todo: list[str], needs: dict[str, set[str]], jobs: int) -> None:
-        self.waiting = list(todo)
         self.needs = {address: needs[address] & set(todo) for address in todo}
         self.jobs = jobs
         self.width = max(map(len, todo))
-        self.children: dict[str, subprocess.Popen[str]] = {}
-        self.printing = Lock()
-        self.stopping = Event()
+        self.children: list[_Child] = []
+        self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
+        # When a stage that found one of its paths blocked may be tried again, and until when.
+        self.pause_until: dict[str, float] = {}
+        self.patience_until: dict[str, float] = {}
+        behind = dict.fromkeys(todo, 0)  # how many stages wait in a row for each
+        for address in reversed(todo):
+            for need in self.needs[address]:
+                behind[need] = max(behind[need], behind[address] + 1)
+        # The longest row first, so that no core is idle at the end while one stage follows another.
+        self.waiting = sorted(todo, key=lambda address: -behind[address])
 
     def run(self) -> dict[str, str]:
         """Run them; why each stage that didn't end well did not."""
-        done: set[str] = set()
-        failed: dict[str, str] = {}
-        running: dict[Future[int], str] = {}
-        with _interruptible(), ThreadPoolExecutor(self.jobs) as pool:
+        with _interruptible():
             try:
-                while self.waiting or running:
-                    for address in list(self.waiting):
-                        if missing := self.needs[address] & failed.keys():
-                            failed[address] = f"not run, since {min(missing)} failed"
-                            self.waiting.remove(address)
-                        elif self.needs[address] <= done and len(running) < self.jobs:
-                            running[pool.submit(self.reproduce, address)] = address
-                            self.waiting.remove(address)
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        address = running.pop(future)
-                        if status := future.result():
-                            failed[address] = f"failed with exit status {status}"
-                            _bring_back(address)
-                        else:
-                            done.add(address)
+                while self.waiting or self.children:
+                    self.start_what_can()
+                    outputs: dict[Any, _Child] = {child.output: child for child in self.children}
+                    for output in wait(list(outputs), PAUSE):
+                        self.take_output(outputs[output])
             except KeyboardInterrupt:
                 self.stop()
                 raise SystemExit(130) from None
-        return failed
+        return self.failed
 
-    def reproduce(self, address: str) -> int:
-        """``dvc repro --single-item`` of one stage, tried again while a sibling holds one of its paths."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            status, output = self.attempt(address)
-            if not status or BUSY not in output or time.monotonic() > until or self.stopping.is_set():
-                return status
-            time.sleep(PAUSE)
+    def start_what_can(self) -> None:
+        for address in list(self.waiting):
+            if missing := self.needs[address] & self.failed.keys():
+                self.failed[address] = f"not run, since {min(missing)} failed"
+                self.waiting.remove(address)
+            elif (
+                self.needs[address] <= self.done
+                and len(self.children) < self.jobs
+                and self.pause_until.get(address, 0.0) <= time.monotonic()
+            ):
+                self.waiting.remove(address)
+                self.pause_until.pop(address, None)
+                self.patience_until.setdefault(address, time.monotonic() + PATIENCE)
+                self.children.append(_Child(address, "--wait-for-lock", "repro", "--single-item", address))
 
-    def attempt(self, address: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", address]
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # A group of its own, which an interrupt can reach whole, DVC's child included.
-            start_new_session=True,
-        )
-        self.children[address] = child
-        lines = []
-        for line in child.stdout or ():
-            lines.append(line)
-            with self.printing:
-                print(f"{address:{self.width}} | {line}", end="", flush=True)
-        del self.children[address]
-        return child.wait(), "".join(lines)
+    def take_output(self, child: _Child) -> None:
+        address = child.address
+        for line in child.read():
+            text = line.removesuffix(b"\r").decode(errors="replace")
+            print(f"{address:{self.width}} | {text}", flush=True)
+        if not child.output.closed:
+            return
+        child.process.join()
+        self.children.remove(child)
+        if not child.process.exitcode:
+            self.done.add(address)
+        elif child.busy and time.monotonic() < self.patience_until[address]:
+            self.pause_until[address] = time.monotonic() + PAUSE
+            self.waiting.append(address)
+        else:
+            self.failed[address] = f"failed with exit status {child.process.exitcode}"
+            _bring_back(address)
 
     def stop(self) -> None:
         """End all children: asked first, then made to."""
-        self.waiting.clear()
-        self.stopping.set()
-        children = list(self.children.values())
-        _signal(children, signal.SIGINT)
-        until = time.monotonic() + GRACE
-        while any(child.poll() is None for child in children) and time.monotonic() < until:
-            time.sleep(0.05)
-        _signal(children, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-def _signal(children: list["subprocess.Popen[str]"], number: int) -> None:
-    for child in children:
         try:
-            if os.name == "nt":
-                child.terminate()
-            else:
-                os.killpg(child.pid, number)
-        except ProcessLookupError:
-            pass
+            for child in self.children:
+                child.signal(signal.SIGINT)
+            until = time.monotonic() + GRACE
+            for child in self.children:
+                child.process.join(max(0.0, until - time.monotonic()))
+        finally:  # whoever interrupts twice doesn't want to wait
+            for child in self.children:
+                child.signal(signal.SIGKILL)
 
 
 @contextmanager
@@ -189,14 +228,15 @@ def _bring_back(address: str) -> None:
 
     Where there was none, or its outputs aren't in the cache, nothing happens.
     """
-    command = [sys.executable, "-m", "dvc", "checkout", "--quiet", "--allow-missing", address]
-    subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    child = _Child(address, "checkout", "--quiet", "--allow-missing", address)
+    while not child.output.closed:
+        child.read()
+    child.process.join()
 
 
-def _lock_files(repo: Repo) -> dict[str, list[str]]:
-    """The lock file beside each dvc.yaml, with the names of the stages in it, in their order."""
-    files = {stage.dvcfile._lockfile for stage in repo.index.stages if hasattr(stage.dvcfile, "_lockfile")}
-    return {file.path: list(file.load().get("stages", {})) if file.exists() else [] for file in files}
+def _stages_in(lock_file: str) -> list[str]:
+    """The names of the stages in a lock file, in their order."""
+    return list(load_yaml(lock_file).get("stages", {})) if Path(lock_file).exists() else []
 
 
 def _put_in_order(path: str, before: list[str], plan: list[str]) -> None:
@@ -204,14 +244,14 @@ def _put_in_order(path: str, before: list[str], plan: list[str]) -> None:
 
     DVC appends each when it ends; side by side that order is chance.
     """
-    if not Path(path).exists():
-        return
-    with modify_yaml(path) as document:
-        stages = document["stages"]
-        names = [address.rpartition(":")[2] for address in plan]
-        new = [name for name in stages if name not in before]
-        for name in sorted(new, key=lambda name: names.index(name) if name in names else len(names)):
-            stages[name] = stages.pop(name)
+    names = [address.rpartition(":")[2] for address in plan]
+    new = [name for name in _stages_in(path) if name not in before]
+    ordered = sorted(new, key=lambda name: names.index(name) if name in names else len(names))
+    if new != ordered:
+        with modify_yaml(path) as document:
+            stages = document["stages"]
+            for name in ordered:
+                stages[name] = stages.pop(name)
 
 
 if __name__ == "__main__":
