@@ -2,8 +2,9 @@
 
 Each figure is a ratio of medians: to B, the wall time of ``python -c "import tensorflow"`` in the
 same environment; to ``dvc status`` in a repository with one trivial stage; to ``pandas.read_csv``
-with default settings on the same files. Needs git, and real MNIST in ../shared/mnist or in the
-folder that DIGITS_MNIST names.
+with default settings on the same files. ``python -m benchmarks.speed PYTHON`` also runs the course's
+own way with that interpreter, of the environment that notebook/README.md describes. Needs git, and
+real MNIST in ../shared/mnist or in the folder that DIGITS_MNIST names.
 """
 
 import os
@@ -51,6 +52,9 @@ def main() -> None:
 
         cold = [cold_run(project, PARALLEL) for _ in range(3)]
         report("everything from nothing, side by side ÷ B", median(cold), b, "≤ 2.0")
+        if len(sys.argv) > 1:
+            notebook = run((sys.argv[1], "-m", "benchmarks.notebook.notebook", folder), project)
+            report("the course's own way ÷ everything from nothing", notebook, median(cold), "≥ 10")
         report("everything from nothing, dvc repro ÷ B", cold_run(project, (*DVC, "repro")), b, "")
         for command, name in ((PARALLEL, "side by side"), ((*DVC, "repro"), "dvc repro")):
             unchanged = seconds(project, *command)
