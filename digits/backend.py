@@ -4,6 +4,7 @@ Import both from here. What must be settled before TensorFlow starts is settled 
 is imported, since TensorFlow reads it just once.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,19 @@ def _hidden(names: tuple[str, ...]) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _hidden(_OPTIONAL):
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """While the block runs, no garbage is looked for: an import makes a million objects that stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+with _hidden(_OPTIONAL), _uncollected():
     # TensorFlow imports Keras when it is first asked for.
     import keras
     import tensorflow as tf

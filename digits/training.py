@@ -13,7 +13,7 @@ from digits.examples import Examples
 from digits.recipe import Recipe
 
 #: Images scored at a time: bounds the memory of a full pass over a large split.
-SCORING_BATCH = 10_000
+SCORING_BATCH = 2_500
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,8 @@ def score(model: Any, examples: Examples) -> Score:
     for start in range(0, len(examples), SCORING_BATCH):
         rows = slice(start, start + SCORING_BATCH)
         labels = examples.labels[rows].astype(np.int32)
-        logits = model(tf.constant(examples.images[rows], tf.float32), training=False)
+        # As bytes into TensorFlow, whose cast is ten times as fast as NumPy's way in.
+        logits = model(tf.cast(tf.constant(examples.images[rows]), tf.float32), training=False)
         # In float64, so that the sum doesn't depend on how many batches there were.
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float64))
         losses += float(tf.reduce_sum(loss))

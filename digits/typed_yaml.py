@@ -39,8 +39,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
             do="save it as UTF-8",
         ) from None
     try:
-        # DVC's parser: another would read 010 or 1e-3 as something else than dvc.lock records.
-        document = YAML(typ="safe").load(text)
+        document = _parse(text)
     except MarkedYAMLError as error:
         row = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(
@@ -51,6 +50,14 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(path, found=excerpt(document), expected="keys with values", do="mend the file")
     return document
+
+
+def _parse(text: str) -> Any:
+    """What DVC's parser reads: another would take 010 or 1e-3 for something else than dvc.lock records."""
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError:
+        return YAML(typ="safe", pure=True).load(text)  # to say what is wrong: it has better words
 
 
 def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:

@@ -42,6 +42,14 @@ def test_describe_is_pandas_of_the_scaled_pixels() -> None:
     pd.testing.assert_series_equal(labels["label"], pd.Series(examples.labels, name="label").describe())
 
 
+def test_describe_of_many_full_pixels() -> None:
+    images = np.full((300, 1, 2), 255, np.uint8)
+    images[:150, 0, 1] = 0
+    features, _ = describe(Examples(images, np.zeros(300, np.uint8), 255, ("a",)))
+    assert_allclose(features[1], [300, 1, 0, 1, 1, 1, 1, 1])
+    assert_allclose(features[2], [300, 0.5, np.sqrt(75 / 299), 0, 0, 0.5, 1, 1])
+
+
 @pytest.mark.parametrize(
     ("pixel", "position"),
     [

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 from PIL import Image
 
 from digits import figures
@@ -33,6 +34,8 @@ FASHION = (
     "Bag",
     "Ankle boot",
 )
+LONG = tuple(f"{kind} of thirty letters, no. {number:02}" for kind in ("Word", "word") for number in range(5))
+LONG_WORDS = tuple(f"a_class_named_by_a_programmer_{number}" for number in range(10))
 Drawn = dict[Text, Bbox]
 
 
@@ -126,8 +129,49 @@ def pictures(figure: Figure) -> list[Any]:
     return [image for ax in figure.axes for image in ax.get_images()]
 
 
+def spans(filled: Any) -> list[slice]:
+    """Where the runs of true values are."""
+    edges = np.flatnonzero(np.diff(filled, prepend=False, append=False))
+    return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
+
+
+def tiles(ax: Axes) -> dict[tuple[int, int], NDArray[np.float32]]:
+    """The pictures by their left and top edge, row by row: what white lines set apart."""
+    (image,) = ax.get_images()
+    mosaic: NDArray[np.float32] = np.ma.filled(np.ma.asarray(image.get_array()), np.nan)
+    height, width = mosaic.shape
+    assert tuple(image.get_extent()) == (0, width, height, 0)  # a pixel is a unit of the axes
+    filled = ~np.isnan(mosaic)
+    found = {
+        (columns.start, rows.start): mosaic[rows, columns]
+        for rows in spans(np.any(filled, axis=1))
+        for columns in spans(np.any(filled[rows], axis=0))
+    }
+    assert not any(np.isnan(picture).any() for picture in found.values())
+    return found
+
+
+def window(ax: Axes, place: tuple[int, int], picture: NDArray[np.float32]) -> Bbox:
+    """The pixels of the drawn figure that a picture takes."""
+    (left, top), (height, width) = place, picture.shape
+    return Bbox(ax.transData.transform([(left, top + height), (left + width, top)]))
+
+
 def captions(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.axes[0].texts if text.get_text()]
+
+
+def assert_legible(figure: Figure, drawn: Drawn) -> None:
+    """No text is cut off, and none that is straight lies on another."""
+    assert drawn
+    for text, box in drawn.items():
+        assert min(box.x0, box.y0) >= -1, text
+        assert box.x1 <= figure.bbox.x1 + 1, text
+        assert box.y1 <= figure.bbox.y1 + 1, text
+    straight = {text: box for text, box in drawn.items() if text.get_rotation() % 90 == 0}
+    for (text, box), (other, other_box) in combinations(straight.items(), 2):
+        shared = Bbox.intersection(box, other_box)
+        assert shared is None or min(shared.width, shared.height) <= 1, (text, other)
 
 
 def words(ax: Axes) -> dict[tuple[float, float], str]:
@@ -142,15 +186,39 @@ def test_no_text_is_cut_off_or_lies_on_another(
 ) -> None:
     figure = all_figures(size, names)[kind]()
     png(figure, tmp_path)
-    assert drawn
+    assert_legible(figure, drawn)
+
+
+@pytest.mark.parametrize("names", [LONG, LONG_WORDS], ids=["words", "one word"])
+@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize(
+    "kind", ["class_images", "contact_sheet", "narrow contact_sheet", "weight_pictures", "mistakes"]
+)
+def test_long_class_names_are_wrapped(
+    kind: str, size: int, names: tuple[str, ...], drawn: Drawn, tmp_path: Path
+) -> None:
+    figure = all_figures(size, names)[kind]()
+    png(figure, tmp_path)
+    assert_legible(figure, drawn)
+    texts = ["".join(text.get_text().split()) for text in drawn]
+    assert any("".join(name.split()) in text for name in names for text in texts)
+
+
+@pytest.mark.parametrize("names", [DIGITS, FASHION, LONG], ids=["digits", "fashion", "long"])
+@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("kind", ["weight_pictures", "units", "mistakes", "contact_sheet", "class_images"])
+def test_no_caption_lies_on_a_picture(
+    kind: str, size: int, names: tuple[str, ...], drawn: Drawn, tmp_path: Path
+) -> None:
+    figure = all_figures(size, names)[kind]()
+    png(figure, tmp_path)
+    shown = [ax for ax in figure.axes if ax.get_images() and not ax.axison]
+    assert len(shown) == (2 if kind == "class_images" else 1)
+    boxes = [window(ax, *tile) for ax in shown for tile in tiles(ax).items()]
     for text, box in drawn.items():
-        assert min(box.x0, box.y0) >= -1, text
-        assert box.x1 <= figure.bbox.x1 + 1, text
-        assert box.y1 <= figure.bbox.y1 + 1, text
-    straight = {text: box for text, box in drawn.items() if text.get_rotation() % 90 == 0}
-    for (text, box), (other, other_box) in combinations(straight.items(), 2):
-        shared = Bbox.intersection(box, other_box)
-        assert shared is None or min(shared.width, shared.height) <= 1, (text, other)
+        for picture in boxes:
+            shared = Bbox.intersection(box, picture)
+            assert shared is None or min(shared.width, shared.height) <= 1, text
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -258,21 +326,35 @@ def test_many_classes_have_no_numbers() -> None:
 
 
 def test_weight_pictures_share_one_scale_with_zero_in_the_middle() -> None:
-    weights = np.zeros((8, 8, 13), np.float32)
+    weights = np.zeros((8, 9, 13), np.float32)
     weights[0, 0, 3], weights[1, 1, 12] = 0.5, -2
     figure = figures.weight_pictures(weights, [f"unit {unit}" for unit in range(13)], "title")
-    drawn = pictures(figure)[:13]
-    assert {image.get_clim() for image in drawn} == {(-2, 2)}
-    assert len({image.get_cmap().name for image in drawn}) == 1
-    assert_allclose(drawn[0].get_cmap()(0.5)[:3], 1, atol=0.05)  # zero is white
-    for unit, image in enumerate(drawn):
-        assert_array_equal(image.get_array(), weights[..., unit])
+    (image,) = figure.axes[0].get_images()
+    assert image.get_clim() == (-2, 2)
+    assert_allclose(image.get_cmap()(0.5)[:3], 1, atol=0.05)  # zero is white
+    drawn = tiles(figure.axes[0])
+    assert_array_equal(list(drawn.values()), np.moveaxis(weights, -1, 0))
+    lefts, tops = np.transpose(list(drawn))
+    assert len(set(tops[:10])) == 1  # ten in a row, one pixel apart
+    assert_array_equal(lefts, [*range(0, 100, 10), 0, 10, 20])
+    assert len(set(tops[10:])) == 1
+    assert tops[10] > tops[0] + 8
     assert captions(figure) == [f"unit {unit}" for unit in range(13)]
+
+
+def test_captions_are_over_their_pictures(drawn: Drawn, tmp_path: Path) -> None:
+    figure = all_figures()["units"]()
+    png(figure, tmp_path)
+    (ax, *_) = figure.axes
+    for text, tile in zip(ax.texts, tiles(ax).items(), strict=True):
+        picture = window(ax, *tile)
+        assert (drawn[text].x0 + drawn[text].x1) / 2 == pytest.approx((picture.x0 + picture.x1) / 2, abs=1)
+        assert picture.y1 - 1 <= drawn[text].y0 <= picture.y1 + 10
 
 
 def test_weights_of_zero_are_drawn_white() -> None:
     figure = figures.weight_pictures(np.zeros((8, 8, 2), np.float32), ["a", "b"], "title")
-    assert {image.get_clim() for image in pictures(figure)[:2]} == {(-1, 1)}
+    assert pictures(figure)[0].get_clim() == (-1, 1)
 
 
 def test_frames_are_around_the_units_spoken_of() -> None:
@@ -280,13 +362,12 @@ def test_frames_are_around_the_units_spoken_of() -> None:
     weights = np.random.default_rng(0).normal(size=(8, 8, 12)).astype(np.float32)
     figure = figures.unit_pictures(weights, verdicts, "title")
     assert captions(figure) == [f"{unit} {verdict}".strip() for unit, verdict in enumerate(verdicts)]
-    extents = [image.get_extent() for image in pictures(figure)[:12]]
+    places = list(tiles(figure.axes[0]))
     spoken_of = [unit for unit, verdict in enumerate(verdicts) if verdict]
     frames = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
     for unit, frame in zip(spoken_of, frames, strict=True):
-        left, right, bottom, top = extents[unit]
-        assert_allclose((*frame.get_xy(), frame.get_width()), (left, top, right - left))
-        assert frame.get_height() == pytest.approx(bottom - top)
+        assert frame.get_xy() == places[unit]
+        assert (frame.get_width(), frame.get_height()) == (8, 8)
         assert to_hex(frame.get_edgecolor()) == VERDICTS[verdicts[unit]].lower()
     assert figure.get_suptitle() == "title\n12 units: 1 dead, 2 noise, 1 alike"
 
@@ -295,9 +376,8 @@ def test_mistakes_keep_their_captions() -> None:
     images = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8)
     figure = figures.mistakes(images, ["1, taken for 7", "b", "c"], 255, "title")
     assert captions(figure) == ["1, taken for 7", "b", "c"]
-    for image, drawn in zip(images, pictures(figure), strict=True):
-        assert_array_equal(drawn.get_array(), image)
-        assert drawn.get_clim() == (0, 255)
+    assert_array_equal(list(tiles(figure.axes[0]).values()), images)
+    assert pictures(figure)[0].get_clim() == (0, 255)
 
 
 def test_no_mistake_is_said() -> None:
@@ -310,12 +390,35 @@ def test_the_contact_sheet_has_a_line_for_each_class() -> None:
     images = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
     examples = Examples(images, np.array([1, 0, 1], np.uint8), 16, ("a", "b"))
     figure = figures.contact_sheet(examples, np.array([[1, -1], [2, 0]]), "title")
-    shown = [np.asarray(image.get_array()).tolist() for image in pictures(figure)]
-    assert shown == [images[1].tolist(), images[2].tolist(), images[0].tolist()]
-    (first, second, third) = (image.get_extent() for image in pictures(figure))
-    assert first[:2] == second[:2]  # one under the other
-    assert second[2:] == third[2:]  # side by side
+    (place, below, beside), shown = zip(*tiles(figure.axes[0]).items(), strict=True)
+    assert_array_equal(shown, images[[1, 2, 0]])
+    assert place[0] == below[0]  # one under the other
+    assert below[1] == beside[1]  # side by side
     assert captions(figure) == ["a", "b"]
+    for name, (_, top) in zip(figure.axes[0].texts, (place, below), strict=True):
+        assert name.get_position()[1] == top + 1  # in the middle of its line's height
+
+
+@pytest.mark.parametrize("size", [8, 28, 64])  # 64: Matplotlib's default would smooth it
+def test_gaps_and_missing_pictures_stay_white(size: int, tmp_path: Path) -> None:
+    images = np.full((3, size, size), 16, np.uint8)
+    examples = Examples(images, np.array([1, 0, 1], np.uint8), 16, ("a", "b"))
+    figure = figures.contact_sheet(examples, np.array([[1, -1], [2, 0]]), "title")
+    png(figure, tmp_path)
+    with Image.open(tmp_path / "figure.png") as image:
+        pixels = np.asarray(image.convert("L"))[::-1]  # from below, as the axes are
+    (ax,) = figure.axes
+    expected = np.full(pixels.shape, 255)
+    inside = ax.get_window_extent()
+    for tile in tiles(ax).items():
+        box = window(ax, *tile)
+        left, right, bottom, top = np.rint([box.x0, box.x1, box.y0, box.y1]).astype(int)
+        expected[bottom:top, left:right] = 0
+    left, right, bottom, top = np.rint([inside.x0, inside.x1, inside.y0, inside.y1]).astype(int)
+    region = slice(bottom + 1, top - 1), slice(left + 1, right - 1)
+    assert np.isin(pixels[region], [0, 255]).all()  # no colour is mixed with the gaps' white
+    assert np.mean(pixels[region] != expected[region]) < 0.02  # edges may be a pixel off
+    assert 0.5 < np.mean(pixels[region] == 0) < 0.75  # three of four pictures
 
 
 def test_bars_are_as_high_as_the_counts() -> None:
@@ -345,7 +448,14 @@ def test_every_value_is_counted_once(maximum: int, bins: int) -> None:
 def test_class_images_share_a_scale_in_each_row() -> None:
     means = np.arange(8, dtype=float).reshape(2, 2, 2)
     figure = figures.class_images(means, means / 2, ("a", "bb"), "title")
-    drawn = pictures(figure)[:4]
-    assert [image.get_clim() for image in drawn] == [(0, 7), (0, 7), (0, 3.5), (0, 3.5)]
-    assert_array_equal(drawn[3].get_array(), means[1] / 2)
-    assert [ax.get_title() for ax in figure.axes[:2]] == ["a", "bb"]
+    for ax, values, limit, name in zip(
+        figure.axes[:2], (means, means / 2), (7, 3.5), ("mean", "deviation"), strict=True
+    ):
+        (image,) = ax.get_images()
+        assert image.get_clim() == (0, limit)
+        assert_array_equal(list(tiles(ax).values()), values)
+        assert ax.texts[0].get_text() == name
+    assert captions(figure)[-2:] == ["a", "bb"]
+    colorbars = figure.axes[2:]
+    assert [ax.get_ylabel() for ax in colorbars] == ["pixel value"] * 2
+    assert [ax.get_ylim() for ax in colorbars] == [(0, 7), (0, 3.5)]

@@ -14,6 +14,7 @@ from digits.files import write_csv
 from digits.weights import judge
 from stages import plot
 from tests import tiny
+from tests.test_figures import tiles
 
 SIZE = (4, 5)
 STEPS = [10, 100]
@@ -156,8 +157,7 @@ def test_the_surest_mistakes_come_first(workspace: Path, saved: dict[str, Figure
     params.write_text(params.read_text().replace("mistakes: 24", "mistakes: 4"))
     plot.main("m", workspace)
     figure = saved["mistakes.png"]
-    shown = [image.get_array() for image in figure.axes[0].get_images()]
-    assert_array_equal(shown, validation.images[[4, 6, 7, 1]])
+    assert_array_equal(list(tiles(figure.axes[0]).values()), validation.images[[4, 6, 7, 1]])
     assert captions(figure) == [
         "class 1, taken for class 2 with 100%",
         "class 0, taken for class 1 with 70%",
