@@ -53,7 +53,7 @@ def main() -> None:
         cold = [cold_run(project, PARALLEL) for _ in range(3)]
         report("everything from nothing, side by side ÷ B", median(cold), b, "≤ 2.0")
         if len(sys.argv) > 1:
-            notebook = run((sys.argv[1], "-m", "benchmarks.notebook.notebook", folder), project)
+            notebook = run((sys.argv[1], "-m", "benchmarks.notebook.notebook", folder), ROOT)
             report("the course's own way ÷ everything from nothing", notebook, median(cold), "≥ 10")
         report("everything from nothing, dvc repro ÷ B", cold_run(project, (*DVC, "repro")), b, "")
         for command, name in ((PARALLEL, "side by side"), ((*DVC, "repro"), "dvc repro")):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from digits.examples import Images
 
@@ -45,6 +46,7 @@ class Units:
         ]
 
 
+@threadpool_limits.wrap(limits=1)  # sums are added up in one order however many cores there are
 def judge(weights: Weights, biases: NDArray[np.float32], images: Images, pixel_maximum: int) -> Units:
     """Measure each unit of a first layer.
 

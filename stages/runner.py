@@ -1,5 +1,6 @@
 """Run a stage from the command line."""
 
+import gc
 import inspect
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ def run(main: Callable[..., None]) -> None:
     What a person can mend (bad input, a full disk) ends in one line and exit status 1; whatever
     else goes wrong is a mistake in this project and keeps its traceback.
     """
+    gc.freeze()  # what was imported stays: looking through it for garbage takes time
     given = sys.argv[1:]
     wanted = [name for name in inspect.signature(main).parameters if name != "root"]
     try:
