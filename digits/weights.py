@@ -46,7 +46,6 @@ class Units:
         ]
 
 
-@threadpool_limits.wrap(limits=1)  # sums are added up in one order however many cores there are
 def judge(weights: Weights, biases: NDArray[np.float32], images: Images, pixel_maximum: int) -> Units:
     """Measure each unit of a first layer.
 
@@ -61,8 +60,9 @@ def judge(weights: Weights, biases: NDArray[np.float32], images: Images, pixel_m
     """
     inked = np.asarray(images.any(axis=0))
     used = weights[inked].astype(np.float64)
-    inputs = images[:, inked].astype(np.float32) @ (weights[inked] / pixel_maximum) + biases
-    similarity, twin = _nearest(used)
+    with threadpool_limits(1):  # sums are added up in one order however many cores there are
+        inputs = images[:, inked].astype(np.float32) @ (weights[inked] / pixel_maximum) + biases
+        similarity, twin = _nearest(used)
     return Units(
         smoothness=_morans_i(weights.astype(np.float64), inked),
         active=(inputs > 0).mean(axis=0),

@@ -77,9 +77,10 @@ def test_params_diff_between_experiments(fresh: Path) -> None:
 
 
 def test_exp_show_lists_the_history(fresh: Path) -> None:
-    shown = dvc("exp", "show", "-n", "20", cwd=fresh)
+    commits = [commit_of(name, fresh) for name in (*LINEAR, *DNN)]
+    shown = dvc("exp", "show", *(f"--rev={commit}" for commit in commits), cwd=fresh)
     listed = {row["rev"] for row in shown}
-    assert {commit_of(name, fresh) for name in (*LINEAR, *DNN)} <= listed
+    assert set(commits) <= listed
     (row,) = (row for row in shown if row["rev"] == commit_of("dnn wider", fresh))
     figures = row["data"]["metrics"]["metrics/dnn/test.json"]["data"]
     assert figures["accuracy"] == accuracy("dnn wider", "dnn", fresh)

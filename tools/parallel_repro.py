@@ -7,6 +7,7 @@ from ``dvc repro``, byte for byte. It knows nothing of the stages: it works in a
 """
 
 import argparse
+import gc
 import multiprocessing
 import os
 import signal
@@ -46,6 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.name == "nt":
         sys.exit("error: stages side by side need Linux or macOS; run dvc repro")
+    gc.disable()  # what DVC builds up lives until the end, which isn't far: a tenth of the time
     try:
         sys.exit(reproduce(arguments.targets, jobs=arguments.jobs))
     except DvcException as error:
