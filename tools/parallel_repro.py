@@ -102,6 +102,7 @@ class _Child:
         self.process.start()
         write_end.close()
         self.line = b""
+        self.silent = True
         self.busy = False
 
     def read(self) -> list[bytes]:
@@ -109,6 +110,7 @@ class _Child:
         content = os.read(self.output.fileno(), 1 << 16)
         *lines, self.line = (self.line + (content or b"\n" * bool(self.line))).split(b"\n")
         self.busy = self.busy or any(BUSY in line for line in lines)
+        self.silent = False
         if not content:
             self.output.close()
         return lines
@@ -166,6 +168,8 @@ class _Run:
 
     def start_what_can(self) -> None:
         for address in list(self.waiting):
+            if any(child.silent for child in self.children):
+                return  # it has DVC's lock for a moment; who finds that taken sleeps for half a second
             if missing := self.needs[address] & self.failed.keys():
                 self.failed[address] = f"not run, since {min(missing)} failed"
                 self.waiting.remove(address)
