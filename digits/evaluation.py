@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn import metrics
 
+from digits.calibration import expected_calibration_error
 from digits.examples import Labels
+from digits.significance import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Answers:
 def summary(answers: Answers) -> dict[str, float | int]:
     """The figures of one split, as they go into a metrics file.
 
+    ``accuracy_low`` and ``accuracy_high`` are the 95 % interval of the accuracy. ``brier_score`` is the
+    squared distance of the probabilities from the truth (Brier 1950; 0 to 2, 0 to 1 for two classes).
     ``log_loss`` is that of the network's probabilities. ``log_loss_of_predicted_classes`` is the
     one that the course's notebook prints: of one-hot predicted classes, as if the network were
     sure of each answer.
@@ -50,12 +54,18 @@ def summary(answers: Answers) -> dict[str, float | int]:
     # is that has diverged.
     log_loss = -answers.log_probabilities[np.arange(len(answers.labels)), answers.labels].mean()
     one_hot = np.eye(len(classes))[answers.predicted]
+    right = answers.predicted == answers.labels
+    low, high = wilson_interval(int(right.sum()), len(right))
     return {
         "accuracy": float(metrics.accuracy_score(answers.labels, answers.predicted)),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "log_loss": float(log_loss),
         "log_loss_of_predicted_classes": float(metrics.log_loss(answers.labels, one_hot, labels=classes)),
         # Over the classes that are there or predicted: a class without examples has no F1.
         "macro_f1": float(metrics.f1_score(answers.labels, answers.predicted, average="macro")),
+        "brier_score": float(metrics.brier_score_loss(answers.labels, answers.probabilities, labels=classes)),
+        "expected_calibration_error": expected_calibration_error(answers.probabilities.max(axis=1), right),
         "examples": len(answers.labels),
     }
 

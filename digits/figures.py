@@ -6,7 +6,7 @@ from functools import wraps
 from math import ceil
 from pathlib import Path
 from textwrap import fill
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from matplotlib import style
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 
 from digits.examples import Examples
 from digits.files import replacing
+
+if TYPE_CHECKING:
+    from digits.calibration import Bin
 
 # Blue and orange of Okabe and Ito (2008): told apart by colour-blind readers, and in grey by
 # their line styles.
@@ -220,6 +223,45 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str)
                 fontsize=10,
                 color="white" if share > 0.5 else "black",
             ).set_in_layout(False)  # it lies within the axes, and measuring takes time
+    return figure
+
+
+@_styled
+def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
+    """Reliability diagrams: how often answers are right by the confidence that they are given with.
+
+    On the diagonal a network is as sure as it may be; below it is too sure.
+
+    Args:
+        bins: answers by confidence, by split.
+        title: names the model.
+    """
+    figure = _figure(max(5.2 * len(bins), TITLE_WIDTH), 5.4)
+    figure.suptitle(title)
+    panels = figure.subplots(1, len(bins), squeeze=False)[0]
+    for ax, (split, found) in zip(panels, bins.items(), strict=True):
+        total = sum(at.answers for at in found)
+        ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as right")
+        ax.plot(
+            [at.confidence for at in found],
+            [at.accuracy for at in found],
+            color=TRAIN,
+            marker="o",
+            label="answers",
+        )
+        ax.bar(
+            [at.low for at in found],
+            [at.answers / total for at in found],
+            [at.high - at.low for at in found],
+            align="edge",
+            color=VALIDATION,
+            alpha=0.3,
+            edgecolor="white",
+            label="share of all answers",
+        )
+        ax.set(title=split, xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+        ax.grid(alpha=0.3)
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from digits import figures
+from digits.calibration import bins
 from digits.examples import Examples
 from digits.files import replacing_folder, write_csv
 from digits.weights import judge
@@ -24,6 +25,7 @@ def main(model: str, root: Path = Path()) -> None:
         curves = figures.training_curves({str(name): history[name].tolist() for name in history}, model)
         figures.save(curves, folder / "training_curves.png")
 
+        confidence = {}
         for split in ("validation", "test"):
             answers = pd.read_csv(
                 predictions / f"{split}.csv",
@@ -38,9 +40,15 @@ def main(model: str, root: Path = Path()) -> None:
             )
             figure = figures.confusion(counts.to_numpy(), names, f"{model}: confusion on {split}")
             figures.save(figure, folder / f"confusion_{split}.png")
+            confidence[split] = bins(
+                answers["probability_of_predicted"].to_numpy(),
+                (answers["actual"] == answers["predicted"]).to_numpy(),
+            )
             if split == "validation":
                 figures.save(worst_mistakes(model, validation, answers, params), folder / "mistakes.png")
 
+        calibration = figures.calibration(confidence, f"{model}: calibration")
+        figures.save(calibration, folder / "calibration.png")
         draw_weights(model, models / "snapshots.npz", validation, params, folder)
     print(f"plots/{model}: {len(list((root / 'plots' / model).glob('*.png')))} figures")
 

@@ -29,9 +29,13 @@ def test_large_logits_do_not_overflow() -> None:
 def test_summary_by_hand() -> None:
     assert summary(ANSWERS) == {
         "accuracy": 0.75,
+        "accuracy_low": pytest.approx(0.300642, abs=1e-6),  # Wilson, 3 of 4
+        "accuracy_high": pytest.approx(0.954413, abs=1e-6),
         "log_loss": pytest.approx(-(log(0.5) + log(0.8) + log(0.3) + log(0.7)) / 4, rel=1e-12),
         "log_loss_of_predicted_classes": pytest.approx(-log(2.0**-52) / 4, rel=1e-12),
         "macro_f1": pytest.approx((0.8 + 0 + 1) / 3, rel=1e-12),
+        "brier_score": pytest.approx((0.375 + 0.06 + 0.86 + 0.14) / 4, rel=1e-12),
+        "expected_calibration_error": pytest.approx((0.5 + 0.2 + 0.6 + 0.3) / 4, rel=1e-12),
         "examples": 4,
     }
 

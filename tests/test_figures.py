@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits import figures
+from digits.calibration import bins
 from digits.examples import Examples
 from digits.exploration import class_statistics, ink_frequency, sample_per_class
 from digits.figures import VERDICTS
@@ -84,6 +85,10 @@ def all_figures(size: int = 8, names: tuple[str, ...] = DIGITS) -> dict[str, Cal
     return {
         "training_curves": lambda: figures.training_curves(history, "linear"),
         "confusion": lambda: figures.confusion(counts, names, "linear: confusion on validation"),
+        "calibration": lambda: figures.calibration(
+            {split: bins(random.random(50), random.random(50) < 0.5) for split in ("validation", "test")},
+            "linear: calibration",
+        ),
         "weight_pictures": lambda: figures.weight_pictures(weights[..., :classes], names, title),
         "one unit": lambda: units(1),
         "units": lambda: units(12),
@@ -318,6 +323,15 @@ def test_a_class_without_examples_has_an_empty_row() -> None:
     (image,) = figure.axes[0].get_images()
     assert_array_equal(image.get_array(), [[0.5, 0.5], [0, 0]])
     assert words(figure.axes[0]) == {(0, 0): ".50", (1, 0): ".50"}
+
+
+def test_calibration_shows_the_bins() -> None:
+    confidence = np.array([0.55, 0.95, 0.97])
+    figure = figures.calibration({"test": bins(confidence, np.array([False, True, True]))}, "title")
+    (ax,) = figure.axes
+    assert_allclose(np.asarray(ax.lines[1].get_xydata()), [[0.55, 0], [0.96, 1]])
+    heights: list[float] = [bar.get_height() for bar in ax.patches]  # type: ignore[attr-defined]
+    assert heights == [pytest.approx(1 / 3), pytest.approx(2 / 3)]
 
 
 def test_many_classes_have_no_numbers() -> None:

@@ -19,6 +19,7 @@ from tests.test_figures import tiles
 SIZE = (4, 5)
 STEPS = [10, 100]
 FIGURES = {
+    "calibration.png",
     "training_curves.png",
     "confusion_validation.png",
     "confusion_test.png",
@@ -102,7 +103,7 @@ def test_the_files_written(workspace: Path, capsys: pytest.CaptureFixture[str]) 
     plot.main("m", workspace)
     after = {path for path in workspace.rglob("*") if path.is_file()}
     assert after - before == {workspace / "plots/m" / name for name in FIGURES | {"units.csv"}}
-    assert capsys.readouterr().out == "plots/m: 6 figures\n"
+    assert capsys.readouterr().out == "plots/m: 7 figures\n"
 
 
 def test_a_linear_classifier_has_a_picture_for_each_class_and_no_units(
