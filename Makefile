@@ -5,7 +5,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
 
 .DEFAULT_GOAL := help
-.PHONY: help install run mnist test lint format lock clean
+.PHONY: help install run mnist compare plots repeat verify test lint format lock clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -28,6 +28,7 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 
 run: install ## The whole pipeline, JOBS=n stages at a time; then the metrics and the figures
 	$(BIN)/python -m tools.parallel_repro $(if $(JOBS),--jobs $(JOBS))
+	@$(BIN)/python -m digits fingerprint
 	@$(MAKE) --no-print-directory results
 
 mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it)
@@ -40,6 +41,18 @@ results:
 	@$(DVC) metrics show --precision 4
 	@echo
 	@ls plots/*/*.png
+
+compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
+	@$(BIN)/python -m digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
+
+plots: install ## DVC's plots as a page that needs no network; of A and B, what differs
+	@$(BIN)/python -m digits plots $(if $(A),'$(A)') $(if $(B),'$(B)')
+
+repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric
+	@$(BIN)/python -m digits repeat --seeds $(or $(SEEDS),5)
+
+verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
+	@$(BIN)/python -m digits verify $(if $(JOBS),--jobs $(JOBS))
 
 test: install ## The whole test suite
 	$(BIN)/python -m pytest

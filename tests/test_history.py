@@ -58,6 +58,20 @@ def test_metrics_diff_between_experiments(before: str, after: str, model: str, f
     assert change["diff"] != 0
 
 
+def test_compare_agrees_with_metrics_diff(fresh: Path) -> None:
+    revisions = [f":/experiment: {name}" for name in LINEAR]
+    words = (sys.executable, "-m", "digits", "compare", *revisions, "--format", "json")
+    compared = json.loads(output(*words, cwd=fresh))
+    theirs = dvc("metrics", "diff", *revisions, cwd=fresh)
+    changed = [at for at in compared["metrics"] if at["verdict"] != "no change"]
+    assert len(changed) == 8  # of the linear classifier, on validation and test
+    for at in changed:
+        change = theirs[f"metrics/{at['model']}/{at['split']}.json"][at["metric"]]
+        assert (at["before"], at["after"]) == (change["old"], change["new"])
+    assert {at["verdict"] for at in changed if at["metric"] == "accuracy"} == {"better"}
+    assert list(compared["params"]) == list(dvc("params", "diff", *revisions, cwd=fresh)["params.yaml"])
+
+
 def test_the_story_that_the_metrics_tell(fresh: Path) -> None:
     baseline, tuned = (accuracy(name, "linear", fresh) for name in LINEAR)
     course, *_, wider = (accuracy(name, "dnn", fresh) for name in DNN)

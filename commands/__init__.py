@@ -1,0 +1,1 @@
+"""What is done with the pipeline's results, from outside the pipeline."""

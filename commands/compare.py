@@ -1,0 +1,140 @@
+"""Two revisions' results, read from git and from DVC's cache, and compared."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.utils.serialize import ParseError, parse_yaml
+
+from commands.revisions import commit_of
+from digits.comparison import Limit, Part, Predictions, Results, compare
+from digits.errors import InputError
+
+STYLES = {"table": "simple", "markdown": "github"}
+
+
+def main(
+    before: str,
+    after: str,
+    *,
+    between: tuple[str, str] | None,
+    style: str,
+    conditions: list[str],
+    root: Path = Path(),
+) -> int:
+    """Print the comparison; 1 if a condition holds, else 0."""
+    both = [read_results(revision, root) for revision in (before, after)]
+    if between:
+        label = " → ".join(between)
+        both = [results.of_model(model, label) for results, model in zip(both, between, strict=True)]
+    comparison = compare(*both)
+    limits = [(Limit(text), Limit(text).broken(comparison)) for text in conditions]
+    print(comparison.as_json() if style == "json" else comparison.as_table(STYLES[style]))
+    for limit, broken in limits:
+        for at in broken:
+            value = "is gone" if at.after is None else f"went from {at.before} to {at.after}"
+            print(f"failed: {limit.text}: {at.model}/{at.split}/{at.metric} {value}", file=sys.stderr)
+    return 1 if any(broken for _, broken in limits) else 0
+
+
+def read_results(revision: str, root: Path = Path()) -> Results:
+    """What a git revision, a DVC experiment or the workspace holds.
+
+    Raises:
+        InputError: there is no such revision, or a file of it is damaged.
+    """
+    with Repo(str(root)) as repo:
+        files = _Files(repo, revision)
+        params = files.yaml("params.yaml")
+        stages = files.yaml("dvc.lock").get("stages", {})
+        parts = [
+            (model, split)
+            for model in files.folders("metrics")
+            for split in ("validation", "test")
+            if files.there(f"metrics/{model}/{split}.json")
+        ]
+        metrics = {part: files.json(f"metrics/{part[0]}/{part[1]}.json") for part in parts}
+        predictions = {part: found for part in parts if (found := _predictions(files, part))}
+    splits = {
+        Path(out["path"]).stem: out.get("md5")
+        for out in stages.get("split", {}).get("outs", [])
+        if out["path"].startswith("data/splits/")
+    }
+    return Results(revision, _flat(params), splits, metrics, predictions)
+
+
+class _Files:
+    """The files of one revision: git's as git has them, DVC's from the workspace, the cache or a remote."""
+
+    def __init__(self, repo: Repo, revision: str) -> None:
+        self.revision = revision
+        commit = commit_of(repo, revision)
+        self.fs = (Repo.open(repo.root_dir, rev=commit) if commit else repo).dvcfs
+
+    def content(self, path: str) -> bytes | None:
+        try:
+            return bytes(self.fs.read_bytes(path))
+        except (FileNotFoundError, IsADirectoryError, DvcException):
+            return None
+
+    def there(self, path: str) -> bool:
+        return bool(self.fs.exists(path))
+
+    def folders(self, path: str) -> list[str]:
+        if not self.fs.isdir(path):
+            return []
+        entries = self.fs.ls(path, detail=True)
+        return sorted(Path(entry["name"]).name for entry in entries if entry["type"] == "directory")
+
+    def json(self, path: str) -> dict[str, float]:
+        try:
+            document = json.loads(self.content(path) or b"")
+        except ValueError as error:
+            raise self._damaged(path, str(error)) from None
+        if not isinstance(document, dict):
+            raise self._damaged(path, "no mapping")
+        return {key: value for key, value in document.items() if isinstance(value, int | float)}
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        try:
+            return dict(parse_yaml((self.content(path) or b"").decode(), path))
+        except (ParseError, ValueError) as error:
+            raise self._damaged(path, str(error)) from None
+
+    def _damaged(self, path: str, found: str) -> InputError:
+        return InputError(
+            f"{path} at {self.revision}", found=found, expected="a whole file", do="name another revision"
+        )
+
+
+def _predictions(files: _Files, part: Part) -> Predictions | None:
+    content = files.content(f"predictions/{part[0]}/{part[1]}.csv")
+    if content is None:
+        return None
+    rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    columns: Mapping[str, list[str]] = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    try:
+        return Predictions.of(
+            columns["actual"],
+            columns["predicted"],
+            [float(probability) for probability in columns["probability_of_actual"]],
+        )
+    except (KeyError, ValueError):  # of an age when predictions were written otherwise
+        return None
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping by dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

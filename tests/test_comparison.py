@@ -1,0 +1,197 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digits.comparison import Change, Comparison, Limit, Predictions, Results, compare
+from digits.errors import InputError
+
+TEST = ("dnn", "test")
+
+
+def answered(lost: int = 0, won: int = 0, *, both: int = 900, neither: int = 100) -> tuple[Predictions, ...]:
+    """Predictions before and after: how many answers of 1,000 or so turned wrong and right."""
+    right = np.repeat([[1, 1], [1, 0], [0, 1], [0, 0]], (both, lost, won, neither), axis=0).astype(bool)
+    return tuple(
+        Predictions.of(
+            ["a"] * len(right),
+            ["a" if is_right else "b" for is_right in column],
+            [0.9 if is_right else 0.2 for is_right in column],
+        )
+        for column in right.T
+    )
+
+
+def results(predictions: Predictions, name: str = "before", *, paired: bool = True, **more: Any) -> Results:
+    metrics = {
+        "accuracy": float(predictions.right.mean()),
+        "accuracy_low": 0.1,
+        "log_loss": float(predictions.loss.mean()),
+        "macro_f1": float(predictions.right.mean()),
+        "examples": len(predictions.right),
+    }
+    defaults: dict[str, Any] = {
+        "params": {"train.dnn.seed": 0},
+        "data": {"test": "md5"},
+        "metrics": {TEST: metrics},
+        "predictions": {TEST: predictions} if paired else {},
+    }
+    return Results(name, **(defaults | more))
+
+
+def verdicts(comparison: Comparison) -> dict[str, str]:
+    return {at.metric: at.verdict for at in comparison.changes}
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "expected"),
+    [(30, 0, "worse"), (0, 30, "better"), (12, 9, "within noise"), (1, 0, "within noise")],
+)
+def test_what_is_more_than_noise(lost: int, won: int, expected: str) -> None:
+    before, after = answered(lost, won)
+    found = verdicts(compare(results(before), results(after, "after")))
+    assert found == {"accuracy": expected, "log_loss": expected, "macro_f1": "not tested"}
+
+
+def test_no_change_is_said() -> None:
+    before, after = answered()
+    comparison = compare(results(before), results(after, "after"))
+    assert set(verdicts(comparison).values()) == {"no change"}
+    assert "No change: all 3 figures are the same." in comparison.as_table("simple")
+    assert "No parameter changed." in comparison.as_table("simple")
+
+
+def test_rounding_is_no_change() -> None:
+    before, after = answered()
+    other = results(after, "after")
+    other.metrics[TEST]["log_loss"] *= 1 + 1e-8  # type: ignore[index]
+    (change,) = (at for at in compare(results(before), other).changes if at.metric == "log_loss")
+    assert (change.verdict, change.reason) == ("no change", "rounding")
+
+
+def test_without_predictions_counts_are_compared() -> None:
+    before, after = answered(30, 0)
+    comparison = compare(results(before, paired=False), results(after, "after", paired=False))
+    assert verdicts(comparison) == {
+        "accuracy": "worse" if _fisher(930, 900, 1030) < 0.05 else "within noise",
+        "log_loss": "not tested",
+        "macro_f1": "not tested",
+    }
+    (change,) = (at for at in comparison.changes if at.metric == "accuracy")
+    assert "no predictions at hand" in change.reason
+
+
+def _fisher(before: int, after: int, examples: int) -> float:
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([[before, examples - before], [after, examples - after]]).pvalue)
+
+
+def test_other_data_is_never_tested() -> None:
+    before, after = answered(300, 0)
+    comparison = compare(results(before), results(after, "after", data={"test": "other md5"}))
+    assert set(verdicts(comparison).values()) == {"other data"}
+    assert Limit("worse").broken(comparison) == []
+
+
+def test_changed_parameters_are_listed() -> None:
+    before, after = answered()
+    params = {"train.dnn.seed": 1, "train.dnn.dropout": 0.2}
+    comparison = compare(results(before), results(after, "after", params=params))
+    assert comparison.params == {"train.dnn.seed": (0, 1), "train.dnn.dropout": (None, 0.2)}
+    table = comparison.as_table("github")
+    assert "| train.dnn.dropout | (none)   | 0.2     |" in table
+
+
+def test_a_figure_of_one_revision_alone() -> None:
+    before, after = answered(9, 0)
+    old = results(before)
+    del old.metrics[TEST]["macro_f1"]  # type: ignore[attr-defined]
+    (change,) = (at for at in compare(old, results(after, "after")).changes if at.metric == "macro_f1")
+    assert (change.before, change.change, change.verdict) == (None, None, "not tested")
+    assert change.reason == "not in before"
+
+
+def test_two_models_of_one_revision() -> None:
+    first, second = answered(0, 30)
+    both = results(first)
+    joined = Results(
+        "HEAD",
+        {"train.dnn.seed": 0, "train.linear.seed": 1, "data.rows": 3},
+        both.data,
+        {TEST: both.metrics[TEST], ("linear", "test"): results(second).metrics[TEST]},
+        {TEST: first, ("linear", "test"): second},
+    )
+    comparison = compare(joined.of_model("dnn", "pair"), joined.of_model("linear", "pair"))
+    assert (comparison.before, comparison.after) == ("dnn of HEAD", "linear of HEAD")
+    assert comparison.params == {"train.seed": (0, 1)}
+    assert verdicts(comparison)["accuracy"] == "better"
+    assert {at.model for at in comparison.changes} == {"pair"}
+    with pytest.raises(
+        InputError, match="HEAD, --between: found no model 'cnn', expected one of dnn, linear"
+    ):
+        joined.of_model("cnn", "pair")
+
+
+def test_json_has_all_of_it() -> None:
+    before, after = answered(30, 0)
+    comparison = compare(results(before), results(after, "after"))
+    document = json.loads(comparison.as_json())
+    assert (document["before"], document["after"], document["params"]) == ("before", "after", {})
+    first = document["metrics"][0]
+    assert first["metric"] == "accuracy"
+    assert first["verdict"] == "worse"
+    assert first["change"] == pytest.approx(-30 / 1030)
+
+
+def test_without_metrics_there_is_nothing_to_compare() -> None:
+    before, _ = answered()
+    with pytest.raises(InputError, match="nowhere: found no metrics"):
+        compare(results(before), results(before, "nowhere", metrics={}))
+
+
+COMPARISON = Comparison(
+    "before",
+    "after",
+    {},
+    [
+        Change("dnn", "test", "accuracy", 0.95, 0.94, "within noise", ""),
+        Change("linear", "test", "accuracy", 0.91, 0.85, "worse", ""),
+        Change("linear", "validation", "log_loss", 0.3, None, "not tested", ""),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "models"),
+    [
+        ("worse", ["linear"]),
+        ("accuracy < 0.9", ["linear"]),
+        ("test/accuracy<0.945", ["dnn", "linear"]),
+        ("dnn/test/accuracy < 0.9", []),
+        ("dnn/accuracy < 0.945", ["dnn"]),
+        ("accuracy change < -0.02", ["linear"]),
+        ("accuracy change < -1e-3", ["dnn", "linear"]),
+        ("accuracy > 0.9", ["dnn"]),
+        ("log_loss > 9", ["linear"]),  # gone, so not held
+    ],
+)
+def test_conditions(condition: str, models: list[str]) -> None:
+    assert [at.model for at in Limit(condition).broken(COMPARISON)] == models
+
+
+@pytest.mark.parametrize(
+    ("condition", "piece"),
+    [
+        ("accuracy", "expected 'worse', 'test/accuracy < 0.9'"),
+        ("accuracy < x", "expected 'worse'"),
+        ("accuracy < 1.2.3", "expected 'worse'"),
+        ("train/accuracy < 0.9", "expected one of test/accuracy, validation/log_loss"),
+        ("f1 < 0.9", "expected one of test/accuracy, validation/log_loss"),
+    ],
+)
+def test_bad_conditions(condition: str, piece: str) -> None:
+    with pytest.raises(InputError, match="--fail-if: found") as caught:
+        Limit(condition).broken(COMPARISON)
+    assert piece in str(caught.value)
