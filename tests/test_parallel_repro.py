@@ -3,12 +3,14 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import REPOSITORY
 
@@ -30,7 +32,8 @@ stages:
     cmd: python work.py square-${item.letter}-${item.number}.txt source.txt
     deps: [work.py, source.txt]
     outs:
-      - square-${item.letter}-${item.number}.txt
+      - square-${item.letter}-${item.number}.txt:
+          persist: true
   each:
     foreach: ${letters}
     do:
@@ -56,7 +59,9 @@ stages:
     outs: [inner.txt]
   alone:
     cmd: python ../work.py alone.txt
-    outs: [alone.txt]
+    outs:
+      - alone.txt:
+          cache: false
 """
 # The output is the inputs' text and the own name; how long it takes is chance, or fails if asked to.
 WORK = """
@@ -220,6 +225,122 @@ def left_over(mark: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+@pytest.fixture
+def remote(repository: Path) -> Path:
+    """A folder that has every output of the repository, whose default remote it is."""
+    folder = repository.parent / "remote"
+    assert run("-m", "dvc", "remote", "add", "-d", "storage", str(folder), cwd=repository).returncode == 0
+    assert parallel(repository, SLEEP="0").returncode == 0
+    process = run("-m", "dvc", "push", cwd=repository)
+    assert process.returncode == 0, process.stdout
+    return folder
+
+
+def clone(repository: Path) -> Path:
+    """What git would have of it: no cache, and no outputs but those that DVC doesn't cache."""
+    mine = ("cache", "tmp", "__pycache__", "source.txt", "square-*", "each-*", "join.txt", "inner.txt")
+    return shutil.copytree(repository, repository.parent / "clone", ignore=shutil.ignore_patterns(*mine))
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.txt")}
+
+
+def test_a_clone_pulls_and_runs_nothing(repository: Path, remote: Path) -> None:
+    copy = clone(repository)
+    process = parallel(copy)
+    assert process.returncode == 0, process.stdout
+    assert "Running stage" not in process.stdout
+    assert process.stdout.endswith("Data and pipelines are up to date.\n")
+    assert "warning" not in process.stdout
+    assert texts(copy) == texts(repository)
+    shutil.rmtree(remote)  # nobody needs it any more
+    again = parallel(copy)
+    assert again.stdout.endswith("Data and pipelines are up to date.\n")
+    assert "Pulling" not in again.stdout
+    for path in copy.glob("square-*"):
+        path.unlink()
+    process = parallel(copy)
+    assert "Pulling" not in process.stdout
+    assert "Running stage" not in process.stdout  # though DVC's run cache keeps out what persists
+    assert texts(copy) == texts(repository)
+
+
+def test_targets_alone_are_pulled(repository: Path, remote: Path) -> None:
+    copy = clone(repository)
+    process = parallel(copy, "each@a")
+    assert process.returncode == 0, process.stdout
+    assert "Running stage" not in process.stdout
+    assert set(texts(copy)) == {"seed.txt", "cold.txt", "sub/alone.txt", "source.txt", "each-a.txt"}
+
+
+def test_what_has_changed_runs_on_what_is_pulled(repository: Path, remote: Path) -> None:
+    copy = clone(repository)
+    pipeline = (copy / "dvc.yaml").read_text()
+    changed = pipeline.replace("each-${item}.txt source.txt", "each-${item}.txt seed.txt")
+    assert changed != pipeline
+    (copy / "dvc.yaml").write_text(changed)
+    process = parallel(copy)
+    assert process.returncode == 0, process.stdout
+    ran = {line.split("'")[1] for line in process.stdout.splitlines() if "Running stage" in line}
+    assert ran == {"each@a", "each@b", "join"}
+    assert "warning" not in process.stdout
+    assert (copy / "each-a.txt").read_text() == "(seedeach-a.txt)"
+
+
+def test_what_the_remote_lacks_runs(repository: Path, remote: Path) -> None:
+    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    (out,) = lock["stages"]["each@a"]["outs"]
+    (remote / "files/md5" / out["md5"][:2] / out["md5"][2:]).unlink()
+    copy = clone(repository)
+    process = parallel(copy)
+    assert process.returncode == 0, process.stdout
+    assert process.stdout.count("warning: remote 'storage' did not give all that is missing\n") == 1
+    assert process.stdout.count("Running stage") == 1
+    assert "Running stage 'each@a'" in process.stdout
+    assert locks(copy) == locks(repository)
+    assert texts(copy) == texts(repository)
+
+
+@pytest.mark.parametrize(
+    "url", ["/nowhere/at/all", "ssh://nobody@127.0.0.1:9/nowhere", "s3://nowhere/at/all"]
+)
+def test_a_remote_that_fails_is_said_and_everything_runs(repository: Path, remote: Path, url: str) -> None:
+    copy = clone(repository)
+    assert run("-m", "dvc", "remote", "modify", "storage", "url", url, cwd=copy).returncode == 0
+    process = parallel(copy, SLEEP="0")
+    assert process.returncode == 0, process.stdout
+    (line,) = (line for line in process.stdout.splitlines() if line.startswith("warning"))
+    assert line.startswith("warning: remote 'storage' did not give all that is missing")
+    assert not any(word in process.stdout for word in ("ERROR", "Traceback", "Missing cache files"))
+    assert process.stdout.count("Running stage") == STAGES - 1  # what DVC doesn't cache is there
+    assert texts(copy) == texts(repository)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX's")
+def test_an_interrupt_stops_a_pull(repository: Path, remote: Path) -> None:
+    copy = clone(repository)
+    mark = f"{repository.parent.name}-pull"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ssh://nobody@127.0.0.1:{silent.getsockname()[1]}/nowhere"
+        assert run("-m", "dvc", "remote", "modify", "storage", "url", url, cwd=copy).returncode == 0
+        with subprocess.Popen(
+            [sys.executable, "-m", "tools.parallel_repro"],
+            cwd=copy,
+            env=environment(MARK=mark),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            silent.settimeout(30)
+            with silent.accept()[0]:
+                process.send_signal(signal.SIGINT)
+                assert process.wait(timeout=20) == 130
+            assert "Traceback" not in process.stdout.read()
+    assert not left_over(mark)
 
 
 def test_bad_targets_and_jobs_are_said(repository: Path) -> None:

@@ -4,6 +4,8 @@
 for the graph and has ``dvc repro --single-item`` run each stage as soon as all that it depends on
 is done, so locks, lock files, the run cache and messages stay DVC's own, and dvc.lock comes out as
 from ``dvc repro``, byte for byte. It knows nothing of the stages: it works in any DVC repository.
+
+Where a default remote is configured, a stage that lacks nothing but files is pulled, not run.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import dvc.cli
 from dvc.exceptions import DvcException
@@ -33,6 +35,10 @@ BUSY = b"is busy, it is being blocked by"
 PATIENCE, PAUSE = 60.0, 0.2
 #: Seconds that stages have to end by themselves after an interrupt.
 GRACE = 5.0
+#: What DVC's status says of a file that isn't in the workspace, or not in the cache either.
+DELETED, NOT_IN_CACHE = "deleted", "not in cache"
+#: How DVC begins the line that says why it gave up.
+ERROR = "ERROR: "
 
 # A fork has DVC imported, which takes as long as all that DVC does for a stage. Forking a process
 # that has threads can hang: DVC's one thread watches progress bars, and isn't needed.
@@ -49,7 +55,10 @@ def main() -> None:
         sys.exit("error: stages side by side need Linux or macOS; run dvc repro")
     gc.disable()  # what DVC builds up lives until the end, which isn't far: a tenth of the time
     try:
-        sys.exit(reproduce(arguments.targets, jobs=arguments.jobs))
+        with _interruptible():
+            sys.exit(reproduce(arguments.targets, jobs=arguments.jobs))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except DvcException as error:
         sys.exit(f"error: {error}")
 
@@ -66,15 +75,13 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
 
     A stage that fails stops those that depend on it, and no other.
     """
-    with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
-        graph = get_active_graph(repo.index.graph)
-        stages = collect_stages(repo, targets) if targets else list(repo.index.stages)
-        plan = [stage.addressing for stage in plan_repro(graph, stages)]
-        needs = {stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in graph}
-        changed = set(repo.status(targets=targets or None, with_deps=bool(targets)))
-        lock_files = {
-            stage.dvcfile._lockfile.path for stage in repo.index.stages if hasattr(stage.dvcfile, "_lockfile")
-        }
+    plan, needs, status, lock_files, remote = _survey(targets)
+    if remote and (incomplete := _incomplete(status)):
+        reason = _pull(incomplete, remote)
+        plan, needs, status, lock_files, remote = _survey(targets)
+        if any(incomplete.get(address) and absent for address, absent in _incomplete(status).items()):
+            print(f"warning: remote '{remote}' did not give all that is missing{reason}", file=sys.stderr)
+    changed = set(status)
     for address in plan:  # in an order in which what an address needs stands before it
         if needs[address] & changed:
             changed.add(address)
@@ -91,8 +98,64 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
     return 1 if failed else 0
 
 
+class _Survey(NamedTuple):
+    """What DVC knows of the repository at one moment; each stage goes by its address."""
+
+    plan: list[str]
+    needs: dict[str, set[str]]
+    status: dict[str, list[Any]]
+    lock_files: set[str]
+    remote: str | None
+
+
+def _survey(targets: list[str]) -> _Survey:
+    with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
+        graph = get_active_graph(repo.index.graph)
+        stages = collect_stages(repo, targets) if targets else list(repo.index.stages)
+        return _Survey(
+            plan=[stage.addressing for stage in plan_repro(graph, stages)],
+            needs={
+                stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in graph
+            },
+            status=repo.status(targets=targets or None, with_deps=bool(targets)),
+            lock_files={
+                stage.dvcfile._lockfile.path
+                for stage in repo.index.stages
+                if hasattr(stage.dvcfile, "_lockfile")
+            },
+            remote=repo.config["core"].get("remote"),
+        )
+
+
+def _incomplete(status: dict[str, list[Any]]) -> dict[str, bool]:
+    """The stages that lack files and differ in nothing else; whether the cache lacks some of them."""
+    found = {}
+    for address, entries in status.items():
+        # An entry says how files differ, by path; or it is the name of another change.
+        files = [entry for entry in entries if isinstance(entry, dict)]
+        states = [state for entry in files for paths in entry.values() for state in paths.values()]
+        if len(files) == len(entries) and all(state in (DELETED, NOT_IN_CACHE) for state in states):
+            found[address] = NOT_IN_CACHE in states
+    return found
+
+
+def _pull(incomplete: dict[str, bool], remote: str) -> str:
+    """Their files from the cache, once the remote has filled it; what went wrong, to end a sentence.
+
+    In children, since a transfer leaves threads behind, which a fork must not have; and in two steps,
+    since ``dvc pull`` puts nothing into the workspace when one file can't be had.
+    """
+    reason = ""
+    if absent := [address for address, absent in incomplete.items() if absent]:
+        print(f"Pulling outputs of {len(absent)} stage(s) from remote '{remote}'", flush=True)
+        lines = [line.decode(errors="replace") for line in _run_alone("fetch", *absent)]
+        reason = next((": " + line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)), "")
+    _bring_back(*incomplete)
+    return reason
+
+
 class _Child:
-    """A DVC command for one stage in a process of its own."""
+    """A DVC command in a process of its own."""
 
     def __init__(self, address: str, *command: str) -> None:
         context: Any = multiprocessing.get_context("fork" if FORK else "spawn")
@@ -154,16 +217,15 @@ class _Run:
 
     def run(self) -> dict[str, str]:
         """Run them; why each stage that didn't end well did not."""
-        with _interruptible():
-            try:
-                while self.waiting or self.children:
-                    self.start_what_can()
-                    outputs: dict[Any, _Child] = {child.output: child for child in self.children}
-                    for output in wait(list(outputs), PAUSE):
-                        self.take_output(outputs[output])
-            except KeyboardInterrupt:
-                self.stop()
-                raise SystemExit(130) from None
+        try:
+            while self.waiting or self.children:
+                self.start_what_can()
+                outputs: dict[Any, _Child] = {child.output: child for child in self.children}
+                for output in wait(list(outputs), PAUSE):
+                    self.take_output(outputs[output])
+        except KeyboardInterrupt:
+            _stop(self.children)
+            raise
         return self.failed
 
     def start_what_can(self) -> None:
@@ -201,17 +263,18 @@ class _Run:
             self.failed[address] = f"failed with exit status {child.process.exitcode}"
             _bring_back(address)
 
-    def stop(self) -> None:
-        """End all children: asked first, then made to."""
-        try:
-            for child in self.children:
-                child.signal(signal.SIGINT)
-            until = time.monotonic() + GRACE
-            for child in self.children:
-                child.process.join(max(0.0, until - time.monotonic()))
-        finally:  # whoever interrupts twice doesn't want to wait
-            for child in self.children:
-                child.signal(signal.SIGKILL)
+
+def _stop(children: list[_Child]) -> None:
+    """End all children: asked first, then made to."""
+    try:
+        for child in children:
+            child.signal(signal.SIGINT)
+        until = time.monotonic() + GRACE
+        for child in children:
+            child.process.join(max(0.0, until - time.monotonic()))
+    finally:  # whoever interrupts twice doesn't want to wait
+        for child in children:
+            child.signal(signal.SIGKILL)
 
 
 @contextmanager
@@ -229,15 +292,26 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _bring_back(address: str) -> None:
-    """The outputs of the stage's last good run, which DVC removed before it ran again.
+def _bring_back(*addresses: str) -> None:
+    """The outputs of the stages' last good runs, which aren't in the workspace any more, or not yet.
 
     Where there was none, or its outputs aren't in the cache, nothing happens.
     """
-    child = _Child(address, "checkout", "--quiet", "--allow-missing", address)
-    while not child.output.closed:
-        child.read()
+    _run_alone("checkout", "--quiet", "--allow-missing", *addresses)
+
+
+def _run_alone(*command: str) -> list[bytes]:
+    """What a DVC command says that needs no company."""
+    child = _Child("", "--wait-for-lock", *command)
+    lines = []
+    try:
+        while not child.output.closed:
+            lines += child.read()
+    except KeyboardInterrupt:
+        _stop([child])
+        raise
     child.process.join()
+    return lines
 
 
 def _stages_in(lock_file: str) -> list[str]:
