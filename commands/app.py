@@ -12,10 +12,17 @@ from digits.errors import InputError
 # What a command needs is imported when it runs: --help answers at once.
 app = typer.Typer(
     name="digits",
-    help="Compare, repeat, check and show the pipeline's experiments. Train with make run or dvc repro.",
+    help="Use the trained models; compare, repeat, check and show the experiments. "
+    "To train: make run, or dvc repro.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+class Style(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 class Format(StrEnum):
@@ -52,6 +59,24 @@ def compare(
     from commands.compare import main
 
     sys.exit(main(before, after, between=between, style=format.value, conditions=fail_if or []))
+
+
+@app.command()
+def predict(
+    images: Annotated[
+        list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")
+    ],
+    model: Annotated[str, typer.Option(help="Which network answers.")] = "dnn",
+    format: Annotated[Style, typer.Option(help="How the answers are printed.")] = Style.TABLE,
+) -> None:
+    """Say what is on pictures of any size, dark on light or light on dark.
+
+    Each is framed as the training images are: the ink is found, scaled and placed as theirs; what was
+    done is said beside the answer.
+    """
+    from commands.predict import main
+
+    sys.exit(main(images, model=model, style=format.value))
 
 
 @app.command()

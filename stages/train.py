@@ -5,6 +5,7 @@ from pathlib import Path
 
 from digits.examples import Examples
 from digits.files import write_csv
+from digits.framing import ModelInput
 from digits.model_files import save_keras, save_snapshots, save_tflite
 from digits.training import Period, Trained, train
 from stages.params import load_params
@@ -27,6 +28,7 @@ def main(model: str, root: Path = Path()) -> None:
     save_keras(trained.model, models / "model.keras")
     save_tflite(trained.model, models / "model.tflite")
     save_snapshots(trained, models / "snapshots.npz")
+    ModelInput.measure(training).save(models / "input.json")
     write_csv(models / "variables.csv", ["name", "shape", "numbers"], variables(trained))
     write_csv(
         models / "history.csv",
