@@ -140,9 +140,9 @@ class Comparison:
                     "model": at.model,
                     "split": at.split,
                     "metric": at.metric,
-                    "before": at.before,
-                    "after": at.after,
-                    "change": at.change,
+                    "before": _finite(at.before),
+                    "after": _finite(at.after),
+                    "change": _finite(at.change),
                     "verdict": at.verdict,
                     "reason": at.reason,
                 }
@@ -183,6 +183,11 @@ def _table(rows: list[Any], header: list[str], style: str) -> str:
 
 def _shown(value: object) -> str:
     return "(none)" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no other numbers."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _number(value: float | None, sign: str = "") -> str:
@@ -229,6 +234,9 @@ def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Ve
     split = part[1]
     if before.data.get(split) != after.data.get(split) or old.get("examples") != new.get("examples"):
         return "other data", f"the {split} splits hold other images"
+    if not (math.isfinite(old[metric]) and math.isfinite(new[metric])):
+        verdict: Verdict = "not tested" if math.isfinite(new[metric]) else "worse"
+        return verdict, "not a finite number"
     if math.isclose(old[metric], new[metric], rel_tol=ROUNDING, abs_tol=ROUNDING):
         return "no change", "" if old[metric] == new[metric] else "rounding"
     rises = HIGHER_IS_BETTER.get(metric)
@@ -236,6 +244,8 @@ def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Ve
         return "not tested", "no test for it"
     direction: Verdict = "better" if (new[metric] > old[metric]) == rises else "worse"
     pair = before.predictions.get(part), after.predictions.get(part)
+    if pair[0] and pair[1] and not np.array_equal(pair[0].actual, pair[1].actual):
+        pair = None, None  # damaged: the splits hold the same images
     match metric:
         case "accuracy" | "log_loss_of_predicted_classes":  # the one is a multiple of the other's rest
             if pair[0] and pair[1]:
@@ -294,11 +304,13 @@ class Limit:
             known = sorted({f"{at.split}/{at.metric}" for at in comparison.changes})
             raise self._no_condition(self.text, f"one of {', '.join(known)}")
         values = [(at, at.change if match["change"] else at.after) for at in meant]
-        # A figure that is gone has not held its bound.
+        # A figure that is gone, or no number, has not held its bound.
         return [
             at
             for at, value in values
-            if value is None or (value < bound if match["sign"] == "<" else value > bound)
+            if value is None
+            or math.isnan(value)
+            or (value < bound if match["sign"] == "<" else value > bound)
         ]
 
     @staticmethod

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from typing import Any
 
@@ -68,6 +69,25 @@ def test_rounding_is_no_change() -> None:
     other.metrics[TEST]["log_loss"] *= 1 + 1e-8  # type: ignore[index]
     (change,) = (at for at in compare(results(before), other).changes if at.metric == "log_loss")
     assert (change.verdict, change.reason) == ("no change", "rounding")
+
+
+def test_what_is_no_number_is_worse() -> None:
+    before, after = answered()
+    other = results(after, "after")
+    other.metrics[TEST]["log_loss"] = float("nan")  # type: ignore[index]
+    comparison = compare(results(before), other)
+    assert verdicts(comparison)["log_loss"] == "worse"
+    for condition in ("worse", "log_loss > 9", "log_loss change > 9"):
+        assert [at.metric for at in Limit(condition).broken(comparison)] == ["log_loss"]
+    assert json.loads(comparison.as_json())["metrics"][1]["after"] is None
+
+
+def test_predictions_that_do_not_pair_are_not_paired() -> None:
+    before, after = answered(30, 0)
+    cut = Predictions(after.actual[:10], after.right[:10], after.loss[:10])
+    damaged = dataclasses.replace(results(after, "after"), predictions={TEST: cut})
+    comparison = compare(results(before), damaged)
+    assert "no predictions at hand" in comparison.changes[0].reason
 
 
 def test_without_predictions_counts_are_compared() -> None:
