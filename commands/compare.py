@@ -13,8 +13,8 @@ from dvc.repo import Repo
 from dvc.utils.serialize import ParseError, parse_yaml
 
 from commands.revisions import commit_of
-from digits.comparison import Limit, Part, Predictions, Results, compare
-from digits.errors import InputError
+from digits.comparison import HIGHER_IS_BETTER, Limit, Part, Predictions, Results, compare
+from digits.errors import InputError, excerpt
 
 STYLES = {"table": "simple", "markdown": "github"}
 
@@ -99,13 +99,19 @@ class _Files:
             raise self._damaged(path, str(error)) from None
         if not isinstance(document, dict):
             raise self._damaged(path, "no mapping")
+        for key in HIGHER_IS_BETTER.keys() & document.keys():
+            if not isinstance(document[key], int | float):
+                raise self._damaged(path, f"{key}: {excerpt(document[key])}, no number")
         return {key: value for key, value in document.items() if isinstance(value, int | float)}
 
     def yaml(self, path: str) -> dict[str, Any]:
         try:
-            return dict(parse_yaml((self.content(path) or b"").decode(), path))
+            document = parse_yaml((self.content(path) or b"").decode(), path)
         except (ParseError, ValueError) as error:
             raise self._damaged(path, str(error)) from None
+        if not isinstance(document, dict):
+            raise self._damaged(path, excerpt(document))
+        return dict(document)
 
     def _damaged(self, path: str, found: str) -> InputError:
         return InputError(
@@ -117,15 +123,14 @@ def _predictions(files: _Files, part: Part) -> Predictions | None:
     content = files.content(f"predictions/{part[0]}/{part[1]}.csv")
     if content is None:
         return None
-    rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-    columns: Mapping[str, list[str]] = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
     try:
+        rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
         return Predictions.of(
-            columns["actual"],
-            columns["predicted"],
-            [float(probability) for probability in columns["probability_of_actual"]],
+            [row["actual"] for row in rows],
+            [row["predicted"] for row in rows],
+            [float(row["probability_of_actual"]) for row in rows],
         )
-    except (KeyError, ValueError):  # of an age when predictions were written otherwise
+    except (KeyError, TypeError, ValueError, csv.Error):  # damaged, or of an age when they had other columns
         return None
 
 

@@ -18,8 +18,10 @@ def commit_of(repo: Repo, revision: str) -> str | None:
     if revision == WORKSPACE:
         return None
     try:
-        return str(resolve_rev(repo.scm, revision))
-    except (RevError, SCMError):
+        commit = str(resolve_rev(repo.scm, revision))
+        repo.scm.resolve_commit(commit)  # a tree or a file has a name in git too
+        return commit
+    except (RevError, SCMError, AttributeError):
         raise InputError(
             revision,
             found="no such revision",

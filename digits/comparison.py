@@ -25,11 +25,13 @@ HIGHER_IS_BETTER = {
 }
 #: Less than this is a matter of the order in which a processor adds up: 1e-8 was seen between two.
 ROUNDING = 1e-6
+#: Predictions are files of so many digits.
+WRITTEN = 1e-4
 #: Numbers that describe another one, or the data.
 NOT_COMPARED = ("accuracy_low", "accuracy_high", "examples")
 
 Part = tuple[str, str]  # model and split
-Verdict = Literal["no change", "within noise", "better", "worse", "not tested", "other data"]
+Verdict = Literal["no change", "within noise", "better", "worse", "not tested", "other data", "gone"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,23 @@ class Predictions:
     def of(cls, actual: list[str], predicted: list[str], probability_of_actual: list[float]) -> "Predictions":
         """From the columns of a predictions file."""
         truth = np.array(actual)
+        if not all(0 <= probability <= 1 for probability in probability_of_actual):
+            raise ValueError("a probability that is none")
         # What was too small to write is no zero, of which there is no logarithm.
         probabilities = np.maximum(probability_of_actual, np.finfo(np.float64).tiny)
         return cls(truth, truth == np.array(predicted), -np.log(probabilities))
+
+    def fit(self, metrics: Mapping[str, float]) -> bool:
+        """Whether the metrics were computed from these, as far as both say."""
+        if not len(self.right) or len(self.right) != metrics.get("examples", len(self.right)):
+            return False
+        own = {"accuracy": float(self.right.mean()), "log_loss": float(self.loss.mean())}
+        # Probabilities are written with six digits, and those too small for that as zero.
+        return all(
+            math.isclose(value, metrics[name], rel_tol=WRITTEN, abs_tol=WRITTEN)
+            for name, value in own.items()
+            if name in metrics
+        )
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,10 @@ class Comparison:
         document = {
             "before": self.before,
             "after": self.after,
-            "params": {key: {"before": old, "after": new} for key, (old, new) in self.params.items()},
+            "params": {
+                key: {"before": _finite(old), "after": _finite(new)}
+                for key, (old, new) in self.params.items()
+            },
             "metrics": [
                 {
                     "model": at.model,
@@ -149,7 +168,7 @@ class Comparison:
                 for at in self.changes
             ],
         }
-        return json.dumps(document, indent=2, ensure_ascii=False)
+        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=str)
 
     def as_table(self, style: str) -> str:
         """Parameters and metrics as text, in one of tabulate's styles (``simple``, ``github``)."""
@@ -182,12 +201,12 @@ def _table(rows: list[Any], header: list[str], style: str) -> str:
 
 
 def _shown(value: object) -> str:
-    return "(none)" if value is None else json.dumps(value, ensure_ascii=False)
+    return "(none)" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _finite(value: float | None) -> float | None:
-    """JSON has no other numbers."""
-    return value if value is not None and math.isfinite(value) else None
+def _finite(value: Any) -> Any:
+    """None for what is no finite number: JSON has no word for it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value: float | None, sign: str = "") -> str:
@@ -229,11 +248,15 @@ def _changes(before: Results, after: Results) -> Iterator[Change]:
 
 def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Verdict, str]:
     old, new = before.metrics.get(part, {}), after.metrics.get(part, {})
-    if metric not in old or metric not in new:
-        return "not tested", f"not in {after.name if metric in old else before.name}"
+    if metric not in new:
+        return "gone", f"not in {after.name}"
+    if metric not in old:
+        return "not tested", f"not in {before.name}"
     split = part[1]
-    if before.data.get(split) != after.data.get(split) or old.get("examples") != new.get("examples"):
+    if before.data.get(split) != after.data.get(split):
         return "other data", f"the {split} splits hold other images"
+    if old.get("examples") != new.get("examples"):
+        return "other data", "of another number of examples"
     if not (math.isfinite(old[metric]) and math.isfinite(new[metric])):
         verdict: Verdict = "not tested" if math.isfinite(new[metric]) else "worse"
         return verdict, "not a finite number"
@@ -243,28 +266,46 @@ def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Ve
     if rises is None:
         return "not tested", "no test for it"
     direction: Verdict = "better" if (new[metric] > old[metric]) == rises else "worse"
-    pair = before.predictions.get(part), after.predictions.get(part)
-    if pair[0] and pair[1] and not np.array_equal(pair[0].actual, pair[1].actual):
-        pair = None, None  # damaged: the splits hold the same images
+    pair, lacking = _paired(before, after, part)
     match metric:
         case "accuracy" | "log_loss_of_predicted_classes":  # the one is a multiple of the other's rest
-            if pair[0] and pair[1]:
+            if pair:
                 p = mcnemar(pair[0].right, pair[1].right)
                 reason = f"McNemar p = {p:.2g}"
+            elif not all({"accuracy", "examples"} <= at.keys() for at in (old, new)):
+                return "not tested", "no counts to compare"
+            elif not all(0 <= at["accuracy"] <= 1 and at["examples"] > 0 for at in (old, new)):
+                return "not tested", "an accuracy that can't be"
             else:
                 counts = [
                     (round(at["accuracy"] * at["examples"]), round(at["examples"])) for at in (old, new)
                 ]
                 p = unpaired(*counts)
-                reason = f"Fisher p = {p:.2g}; no predictions at hand to pair"
+                reason = f"Fisher p = {p:.2g}; {lacking}"
             return (direction if p < SIGNIFICANT else "within noise"), reason
-        case "log_loss" if pair[0] and pair[1]:
+        case "log_loss" if pair:
             low, high = paired_bootstrap(pair[1].loss - pair[0].loss)
             reason = f"95 % of resamples: {low:+.4f} to {high:+.4f}"
             return ("within noise" if low <= 0 <= high else direction), reason
         case "log_loss":
-            return "not tested", "no predictions at hand"
+            return "not tested", lacking
     return "not tested", "no test for it"
+
+
+def _paired(
+    before: Results, after: Results, part: Part
+) -> tuple[tuple[Predictions, Predictions] | None, str]:
+    """Both revisions' predictions of the same images, or why there are none."""
+    old, new = before.predictions.get(part), after.predictions.get(part)
+    if old is None or new is None:
+        return None, "no predictions at hand"
+    for results, predictions in ((before, old), (after, new)):
+        # The workspace's may be left from another run, and any may be damaged.
+        if not predictions.fit(results.metrics[part]):
+            return None, f"the predictions of {results.name} are not those of its metrics"
+    if not np.array_equal(old.actual, new.actual):
+        return None, "the predictions are of other images"
+    return (old, new), ""
 
 
 @dataclass(frozen=True)
@@ -284,8 +325,8 @@ class Limit:
         Raises:
             InputError: the text is no condition, or no figure has such a name.
         """
-        if self.text == "worse":
-            return [at for at in comparison.changes if at.verdict == "worse"]
+        if self.text.strip() == "worse":
+            return [at for at in comparison.changes if at.verdict in ("worse", "gone")]
         match = self._BOUND.fullmatch(self.text.strip())
         try:
             bound = float(match["number"]) if match else math.nan

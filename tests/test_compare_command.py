@@ -157,10 +157,53 @@ def test_the_workspace_and_an_experiment(repository: Path, tmp_path: Path) -> No
     assert verdicts("base", "tried", copy)["accuracy"] == "worse"
 
 
+def test_predictions_of_another_run_hide_no_regression(repository: Path, tmp_path: Path) -> None:
+    """git restores the metrics of a commit, and leaves DVC's files as the last run wrote them."""
+    copy = tmp_path / "copy"
+    shutil.copytree(repository, copy)
+    done("git", "checkout", "--quiet", "base", cwd=copy)
+    dvc("exp", "run", "--quiet", "--name", "tried", "-S", "wrong=90", cwd=copy)
+    done("git", "restore", ".", cwd=copy)
+    process = compare("workspace", "tried", "--fail-if", "worse", cwd=copy)
+    assert process.returncode == 1
+    assert "the predictions of workspace are not those of its metrics" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "status", "piece"),
+    [
+        ("metrics/m/test.json", "{}", 1, "failed: worse: m/test/accuracy is gone"),
+        ("metrics/m/test.json", '{"accuracy": "0.9"}', 1, "accuracy: '0.9', no number"),
+        ("metrics/m/test.json", "x", 1, "error: metrics/m/test.json at workspace"),
+        ("params.yaml", "- 1\n", 1, "error: "),
+        ("predictions/m/test.csv", "actual,predicted,probability_of_actual\na\n", 0, ""),
+        ("predictions/m/test.csv", "actual,predicted,probability_of_actual\na,a,nan\n", 0, ""),
+    ],
+)
+def test_damaged_files_of_the_workspace(
+    file: str, content: str, status: int, piece: str, repository: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(repository, copy)
+    (copy / file).unlink()
+    (copy / file).write_text(content)
+    process = compare("HEAD", "workspace", "--fail-if", "worse", cwd=copy)
+    assert process.returncode == status, process.stderr
+    assert piece in process.stderr
+    assert "Traceback" not in process.stderr
+    if status:
+        return
+    (copy / "metrics/m/test.json").write_text('{"accuracy": 0.5, "log_loss": 1, "examples": 1000}')
+    process = compare("HEAD", "workspace", "--fail-if", "worse", cwd=copy)
+    assert process.returncode == 1
+    assert "Warning" not in process.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "piece"),
     [
         (("nowhere", "base"), "error: nowhere: found no such revision"),
+        (("HEAD^{tree}", "base"), "error: HEAD^{tree}: found no such revision"),
         (("empty", "base"), "error: empty: found no metrics"),
         (("base", "bad", "--fail-if", "accuracy"), "error: --fail-if: found 'accuracy'"),
         (("base", "bad", "--fail-if", "f1 < 1"), "expected one of test/accuracy, test/log_loss"),

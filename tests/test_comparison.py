@@ -87,7 +87,49 @@ def test_predictions_that_do_not_pair_are_not_paired() -> None:
     cut = Predictions(after.actual[:10], after.right[:10], after.loss[:10])
     damaged = dataclasses.replace(results(after, "after"), predictions={TEST: cut})
     comparison = compare(results(before), damaged)
-    assert "no predictions at hand" in comparison.changes[0].reason
+    assert "the predictions of after are not those of its metrics" in comparison.changes[0].reason
+
+
+def test_predictions_left_from_another_run_are_not_believed() -> None:
+    """The metrics are restored by git, the predictions are still those of the run before."""
+    before, after = answered(100, 0)
+    stale = dataclasses.replace(results(before, "stale"), predictions={TEST: after})
+    comparison = compare(stale, results(after, "after"))
+    assert verdicts(comparison)["accuracy"] == "worse"
+    assert "the predictions of stale are not those of its metrics" in comparison.changes[0].reason
+    assert Limit("worse").broken(comparison)
+
+
+def test_a_figure_or_a_model_that_is_gone_fails_the_gate() -> None:
+    before, after = answered()
+    others: list[dict[Any, Any]] = [{TEST: {}}, {("linear", "test"): {"accuracy": 0.9, "examples": 10}}]
+    for metrics in others:
+        comparison = compare(results(before), results(after, "after", metrics=metrics))
+        gone = Limit("worse").broken(comparison)
+        assert [at.metric for at in gone] == ["accuracy", "log_loss", "macro_f1"]
+        assert {at.verdict for at in gone} == {"gone"}
+
+
+@pytest.mark.parametrize("probability", [float("nan"), -0.1, 1.5])
+def test_probabilities_that_are_none_are_refused(probability: float) -> None:
+    with pytest.raises(ValueError, match="a probability that is none"):
+        Predictions.of(["a"], ["a"], [probability])
+
+
+@pytest.mark.parametrize("metrics", [{"accuracy": 5.0, "examples": 9}, {"accuracy": 0.5}])
+def test_accuracies_that_cannot_be_tested(metrics: dict[str, float]) -> None:
+    before, _ = answered()
+    other = {"accuracy": 0.4} | {name: 9 for name in metrics if name == "examples"}
+    old = results(before, metrics={TEST: other}, paired=False)
+    new = results(before, "after", metrics={TEST: metrics}, paired=False)
+    assert verdicts(compare(old, new)) == {"accuracy": "not tested"}
+
+
+def test_json_has_no_words_for_what_is_no_number() -> None:
+    before, after = answered()
+    params = {"train.dnn.rate": float("nan")}
+    comparison = compare(results(before), results(after, "after", params=params))
+    assert json.loads(comparison.as_json())["params"]["train.dnn.rate"]["after"] is None
 
 
 def test_without_predictions_counts_are_compared() -> None:
