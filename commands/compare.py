@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.utils.serialize import ParseError, parse_yaml
 
+from commands.flattening import flat
 from commands.revisions import commit_of
 from digits.comparison import HIGHER_IS_BETTER, Limit, Part, Predictions, Results, compare
 from digits.errors import InputError, excerpt
@@ -34,13 +34,12 @@ def main(
         label = " → ".join(between)
         both = [results.of_model(model, label) for results, model in zip(both, between, strict=True)]
     comparison = compare(*both)
-    limits = [(Limit(text), Limit(text).broken(comparison)) for text in conditions]
+    failures = [(text, at) for text in conditions for at in Limit(text).broken(comparison)]
     print(comparison.as_json() if style == "json" else comparison.as_table(STYLES[style]))
-    for limit, broken in limits:
-        for at in broken:
-            value = "is gone" if at.after is None else f"went from {at.before} to {at.after}"
-            print(f"failed: {limit.text}: {at.model}/{at.split}/{at.metric} {value}", file=sys.stderr)
-    return 1 if any(broken for _, broken in limits) else 0
+    for text, at in failures:
+        value = "is gone" if at.after is None else f"went from {at.before} to {at.after}"
+        print(f"failed: {text}: {at.model}/{at.split}/{at.metric} {value}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def read_results(revision: str, root: Path = Path()) -> Results:
@@ -66,7 +65,7 @@ def read_results(revision: str, root: Path = Path()) -> Results:
         for out in stages.get("split", {}).get("outs", [])
         if out["path"].startswith("data/splits/")
     }
-    return Results(revision, _flat(params), splits, metrics, predictions)
+    return Results(revision, flat(params), splits, metrics, predictions)
 
 
 class _Files:
@@ -132,14 +131,3 @@ def _predictions(files: _Files, part: Part) -> Predictions | None:
         )
     except (KeyError, TypeError, ValueError, csv.Error):  # damaged, or of an age when they had other columns
         return None
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping by dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in mapping.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

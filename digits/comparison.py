@@ -239,14 +239,19 @@ def compare(before: Results, after: Results) -> Comparison:
 def _changes(before: Results, after: Results) -> Iterator[Change]:
     for part in dict.fromkeys([*before.metrics, *after.metrics]):
         old, new = before.metrics.get(part, {}), after.metrics.get(part, {})
+        pair = _paired(before, after, part)
         for metric in dict.fromkeys([*old, *new]):
             if metric in NOT_COMPARED:
                 continue
-            verdict, reason = _judge(before, after, part, metric)
+            verdict, reason = _judge(before, after, part, metric, pair)
             yield Change(*part, metric, old.get(metric), new.get(metric), verdict, reason)
 
 
-def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Verdict, str]:
+#: Two revisions' predictions of the same images; or why there are none.
+Pair = tuple[Predictions, Predictions] | str
+
+
+def _judge(before: Results, after: Results, part: Part, metric: str, pair: Pair) -> tuple[Verdict, str]:
     old, new = before.metrics.get(part, {}), after.metrics.get(part, {})
     if metric not in new:
         return "gone", f"not in {after.name}"
@@ -266,10 +271,9 @@ def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Ve
     if rises is None:
         return "not tested", "no test for it"
     direction: Verdict = "better" if (new[metric] > old[metric]) == rises else "worse"
-    pair, lacking = _paired(before, after, part)
     match metric:
         case "accuracy" | "log_loss_of_predicted_classes":  # the one is a multiple of the other's rest
-            if pair:
+            if not isinstance(pair, str):
                 p = mcnemar(pair[0].right, pair[1].right)
                 reason = f"McNemar p = {p:.2g}"
             elif not all({"accuracy", "examples"} <= at.keys() for at in (old, new)):
@@ -281,31 +285,28 @@ def _judge(before: Results, after: Results, part: Part, metric: str) -> tuple[Ve
                     (round(at["accuracy"] * at["examples"]), round(at["examples"])) for at in (old, new)
                 ]
                 p = unpaired(*counts)
-                reason = f"Fisher p = {p:.2g}; {lacking}"
+                reason = f"Fisher p = {p:.2g}; {pair}"
             return (direction if p < SIGNIFICANT else "within noise"), reason
-        case "log_loss" if pair:
+        case "log_loss":
+            if isinstance(pair, str):
+                return "not tested", pair
             low, high = paired_bootstrap(pair[1].loss - pair[0].loss)
             reason = f"95 % of resamples: {low:+.4f} to {high:+.4f}"
             return ("within noise" if low <= 0 <= high else direction), reason
-        case "log_loss":
-            return "not tested", lacking
     return "not tested", "no test for it"
 
 
-def _paired(
-    before: Results, after: Results, part: Part
-) -> tuple[tuple[Predictions, Predictions] | None, str]:
-    """Both revisions' predictions of the same images, or why there are none."""
+def _paired(before: Results, after: Results, part: Part) -> Pair:
     old, new = before.predictions.get(part), after.predictions.get(part)
     if old is None or new is None:
-        return None, "no predictions at hand"
+        return "no predictions at hand"
     for results, predictions in ((before, old), (after, new)):
         # The workspace's may be left from another run, and any may be damaged.
-        if not predictions.fit(results.metrics[part]):
-            return None, f"the predictions of {results.name} are not those of its metrics"
+        if not predictions.fit(results.metrics.get(part, {})):
+            return f"the predictions of {results.name} are not those of its metrics"
     if not np.array_equal(old.actual, new.actual):
-        return None, "the predictions are of other images"
-    return (old, new), ""
+        return "the predictions are of other images"
+    return old, new
 
 
 @dataclass(frozen=True)
