@@ -49,23 +49,24 @@ def summary(answers: Answers) -> dict[str, float | int]:
     one that the course's notebook prints: of one-hot predicted classes, as if the network were
     sure of each answer.
     """
+    predicted, probabilities = answers.predicted, answers.probabilities
     classes = np.arange(answers.log_probabilities.shape[1])
     # scikit-learn's log_loss takes probabilities and clips them, which hides how wrong a network
     # is that has diverged.
     log_loss = -answers.log_probabilities[np.arange(len(answers.labels)), answers.labels].mean()
-    one_hot = np.eye(len(classes))[answers.predicted]
-    right = answers.predicted == answers.labels
+    one_hot = np.eye(len(classes))[predicted]
+    right = predicted == answers.labels
     low, high = wilson_interval(int(right.sum()), len(right))
     return {
-        "accuracy": float(metrics.accuracy_score(answers.labels, answers.predicted)),
+        "accuracy": float(metrics.accuracy_score(answers.labels, predicted)),
         "accuracy_low": low,
         "accuracy_high": high,
         "log_loss": float(log_loss),
         "log_loss_of_predicted_classes": float(metrics.log_loss(answers.labels, one_hot, labels=classes)),
         # Over the classes that are there or predicted: a class without examples has no F1.
-        "macro_f1": float(metrics.f1_score(answers.labels, answers.predicted, average="macro")),
-        "brier_score": float(metrics.brier_score_loss(answers.labels, answers.probabilities, labels=classes)),
-        "expected_calibration_error": expected_calibration_error(answers.probabilities.max(axis=1), right),
+        "macro_f1": float(metrics.f1_score(answers.labels, predicted, average="macro")),
+        "brier_score": float(metrics.brier_score_loss(answers.labels, probabilities, labels=classes)),
+        "expected_calibration_error": expected_calibration_error(probabilities.max(axis=1), right),
         "examples": len(answers.labels),
     }
 

@@ -21,7 +21,7 @@ from digits.files import write_json
 INK = 0.2
 #: Differences of less than this, of 255, are no ink but the paper.
 PAPER = 32
-#: Where the ink of a row of images lies is measured on so many of them.
+#: So many training images are looked at to learn where their ink lies.
 MEASURED = 2_000
 
 

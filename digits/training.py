@@ -205,7 +205,7 @@ def score(model: Any, examples: Examples) -> Score:
     for start in range(0, len(examples), SCORING_BATCH):
         rows = slice(start, start + SCORING_BATCH)
         labels = examples.labels[rows].astype(np.int32)
-        # As bytes into TensorFlow, whose cast is ten times as fast as NumPy's way in.
+        # As bytes into TensorFlow, whose cast takes less than half as long as a conversion on the way in.
         logits = model(tf.cast(tf.constant(examples.images[rows]), tf.float32), training=False)
         # In float64, so that the sum doesn't depend on how many batches there were.
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float64))
