@@ -57,3 +57,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def read_csv(path: Path) -> dict[str, list[str]]:
+    """The columns of a table that :func:`write_csv` wrote, by the names in its header."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    return {name: [row[at] for row in rows] for at, name in enumerate(header)}

@@ -4,15 +4,18 @@ All of this speaks of chance in which images were drawn. How much a figure moves
 the training is another matter, which repeated trainings show.
 """
 
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # loads scipy.stats where it is first used: half a second, which an evaluation does without
 from numpy.typing import NDArray
-from scipy import stats
 
 #: Of every interval; a difference counts as real where chance alone gives it in one case of twenty.
 CONFIDENCE = 0.95
 SIGNIFICANT = 1 - CONFIDENCE
+#: A standard normal value is within ± this with that confidence.
+Z = 1.959963984540054
 RESAMPLES = 2_000
 
 
@@ -22,9 +25,11 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(correct: int, examples: int) -> Interval:
-    """Wilson's (1927) interval of a share: ``correct`` of ``examples``, as SciPy computes it."""
-    interval = stats.binomtest(correct, examples).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(float(interval.low), float(interval.high))
+    """Wilson's (1927) interval of a share: ``correct`` of ``examples``."""
+    share, spread = correct / examples, Z**2 / examples
+    middle = (share + spread / 2) / (1 + spread)
+    half = sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
 def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
@@ -37,7 +42,7 @@ def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
         after: the same of the other network.
     """
     lost, won = int((before & ~after).sum()), int((after & ~before).sum())
-    return float(stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
+    return float(scipy.stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
 def unpaired(before: tuple[int, int], after: tuple[int, int]) -> float:
@@ -46,7 +51,7 @@ def unpaired(before: tuple[int, int], after: tuple[int, int]) -> float:
     Weaker than :func:`mcnemar`, which knows that both networks saw the same images.
     """
     table = [[right, examples - right] for right, examples in (before, after)]
-    return float(stats.fisher_exact(table).pvalue)
+    return float(scipy.stats.fisher_exact(table).pvalue)
 
 
 def paired_bootstrap(changes: NDArray[np.float64], seed: int = 0) -> Interval:
@@ -58,7 +63,7 @@ def paired_bootstrap(changes: NDArray[np.float64], seed: int = 0) -> Interval:
     """
     if len(changes) < 2 or np.all(changes == changes[0]):
         return Interval(float(changes.mean()), float(changes.mean()))
-    result = stats.bootstrap(
+    result = scipy.stats.bootstrap(
         (changes,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -72,8 +77,8 @@ def paired_bootstrap(changes: NDArray[np.float64], seed: int = 0) -> Interval:
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:
     """Student's (1908) interval of the mean of independent values ``[n]``, at least two."""
-    error = float(stats.sem(values))
+    error = float(scipy.stats.sem(values))
     if not error:  # SciPy has no interval without any spread
         return Interval(float(values.mean()), float(values.mean()))
-    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=values.mean(), scale=error)
+    low, high = scipy.stats.t.interval(CONFIDENCE, len(values) - 1, loc=values.mean(), scale=error)
     return Interval(float(low), float(high))

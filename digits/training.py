@@ -142,7 +142,7 @@ def train(
     snapshots: list[Snapshot] = []
     done = 0
     for step in sorted({*period_ends, *recipe.snapshots}):
-        run_steps(tf.constant(batches[done:step]))
+        run_steps(batches[done:step])
         done = step
         if step in recipe.snapshots:
             weights = first_layer.kernel.numpy().reshape(train.height, train.width, -1)
@@ -155,7 +155,7 @@ def train(
     return Trained(model, periods, first_layer.name, snapshots)
 
 
-def _step_runner(model: Any, recipe: Recipe, train: Examples) -> Callable[[Any], None]:
+def _step_runner(model: Any, recipe: Recipe, train: Examples) -> Callable[[NDArray[np.int32]], None]:
     """A compiled function that takes one step for each row of indices ``int32 [steps, batch]``.
 
     One call for many steps: a Python call for each would cost more than the step.
@@ -166,8 +166,16 @@ def _step_runner(model: Any, recipe: Recipe, train: Examples) -> Callable[[Any],
     optimizer = _optimizer(recipe)
     optimizer.build(model.trainable_variables)
 
-    @tf.function(reduce_retracing=True)
-    def run_steps(batches):  # type: ignore[no-untyped-def]
+    # The images are handed in: a function keeps what it captures for as long as the process lives.
+    # Compiled once, for any number of steps.
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, recipe.batch_size], tf.int32),
+            tf.TensorSpec(images.shape, images.dtype),
+            tf.TensorSpec(labels.shape, labels.dtype),
+        ]
+    )
+    def run_steps(batches, images, labels):  # type: ignore[no-untyped-def]
         for batch in batches:
             x = tf.cast(tf.gather(images, batch), tf.float32)
             with tf.GradientTape() as tape:
@@ -176,8 +184,7 @@ def _step_runner(model: Any, recipe: Recipe, train: Examples) -> Callable[[Any],
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
 
-    run: Callable[[Any], None] = run_steps
-    return run
+    return lambda batches: run_steps(tf.constant(batches), images, labels)
 
 
 def _optimizer(recipe: Recipe) -> "keras.optimizers.Optimizer":

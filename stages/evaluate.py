@@ -6,6 +6,7 @@ from digits.evaluation import Answers, per_class, summary
 from digits.examples import Examples
 from digits.files import write_csv, write_json
 from digits.inference import logits
+from digits.predictions import save_predictions
 from stages.runner import run
 
 
@@ -24,18 +25,7 @@ def main(model: str, root: Path = Path()) -> None:
             ["class", "precision", "recall", "f1", "examples"],
             per_class(answers, examples.class_names),
         )
-        names = examples.class_names
-        predicted = answers.predicted.tolist()
-        write_csv(
-            root / "predictions" / model / f"{split}.csv",
-            ["actual", "predicted", "probability_of_actual", "probability_of_predicted"],
-            [
-                (names[actual], names[guess], f"{row[actual]:.6g}", f"{row[guess]:.6g}")
-                for actual, guess, row in zip(
-                    answers.labels.tolist(), predicted, answers.probabilities, strict=True
-                )
-            ],
-        )
+        save_predictions(answers, examples.class_names, root / "predictions" / model / f"{split}.csv")
 
 
 if __name__ == "__main__":

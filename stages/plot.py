@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from digits import figures
 from digits.calibration import bins
 from digits.examples import Examples
-from digits.files import replacing_folder, write_csv
+from digits.files import read_csv, replacing_folder, write_csv
+from digits.predictions import Predicted
 from digits.weights import judge
 from stages.params import Plot, load_params
 from stages.runner import run
@@ -21,29 +21,19 @@ def main(model: str, root: Path = Path()) -> None:
     validation = Examples.load(root / "data/splits/validation.npz")
 
     with replacing_folder(root / "plots" / model) as folder:
-        history = pd.read_csv(models / "history.csv")
-        curves = figures.training_curves({str(name): history[name].tolist() for name in history}, model)
+        history = read_csv(models / "history.csv")
+        curves = figures.training_curves(
+            {name: list(map(float, values)) for name, values in history.items()}, model
+        )
         figures.save(curves, folder / "training_curves.png")
 
         confidence = {}
+        names = validation.class_names
         for split in ("validation", "test"):
-            answers = pd.read_csv(
-                predictions / f"{split}.csv",
-                dtype={"actual": str, "predicted": str},
-                keep_default_na=False,  # a class may be named NA
-            )
-            names = list(validation.class_names)
-            counts = pd.crosstab(
-                pd.Categorical(answers["actual"], names),
-                pd.Categorical(answers["predicted"], names),
-                dropna=False,
-            )
-            figure = figures.confusion(counts.to_numpy(), names, f"{model}: confusion on {split}")
+            answers = Predicted.load(predictions / f"{split}.csv", names)
+            figure = figures.confusion(answers.confusion(len(names)), names, f"{model}: confusion on {split}")
             figures.save(figure, folder / f"confusion_{split}.png")
-            confidence[split] = bins(
-                answers["probability_of_predicted"].to_numpy(),
-                (answers["actual"] == answers["predicted"]).to_numpy(),
-            )
+            confidence[split] = bins(answers.confidence, answers.right)
             if split == "validation":
                 figures.save(worst_mistakes(model, validation, answers, params), folder / "mistakes.png")
 
@@ -88,18 +78,18 @@ def draw_weights(model: str, snapshots: Path, examples: Examples, params: Plot, 
         write_csv(folder / "units.csv", header, table)
 
 
-def worst_mistakes(model: str, examples: Examples, answers: pd.DataFrame, params: Plot) -> Figure:
+def worst_mistakes(model: str, examples: Examples, answers: Predicted, params: Plot) -> Figure:
     """The gallery of the errors of which the network was surest."""
-    wrong = answers[answers["actual"] != answers["predicted"]]
-    worst = wrong.sort_values("probability_of_predicted", ascending=False, kind="stable").head(
-        params.mistakes
-    )
+    names = examples.class_names
+    wrong = answers.surest_mistakes()
+    worst = wrong[: params.mistakes]
     captions = [
-        f"{row.actual}, taken for {row.predicted}\nwith {row.probability_of_predicted:.0%}"
-        for row in worst.itertuples()
+        f"{names[answers.actual[row]]}, taken for {names[answers.predicted[row]]}\n"
+        f"with {answers.confidence[row]:.0%}"
+        for row in worst
     ]
-    title = f"{model}: {len(wrong)} of {len(answers)} validation examples wrong, the surest first"
-    return figures.mistakes(examples.images[worst.index], captions, examples.pixel_maximum, title)
+    title = f"{model}: {len(wrong)} of {len(examples)} validation examples wrong, the surest first"
+    return figures.mistakes(examples.images[worst], captions, examples.pixel_maximum, title)
 
 
 if __name__ == "__main__":

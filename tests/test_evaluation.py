@@ -3,6 +3,8 @@ from math import log
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import log_softmax
+from sklearn import metrics
 
 from digits.evaluation import Answers, per_class, summary
 
@@ -58,3 +60,36 @@ def test_per_class_by_hand() -> None:
 def test_the_log_loss_of_a_diverged_network_is_not_clipped() -> None:
     answers = Answers.from_logits(np.array([0, 1], np.uint8), np.array([[0, 1000], [0, 0]], np.float32))
     assert summary(answers)["log_loss"] == pytest.approx((1000 + log(2)) / 2)
+
+
+@pytest.mark.parametrize(("examples", "classes", "there"), [(400, 10, 10), (50, 7, 4), (3, 256, 256)])
+def test_every_figure_is_scikit_learns(examples: int, classes: int, there: int) -> None:
+    """Also where some classes have no example: ``there`` have."""
+    random = np.random.default_rng(examples)
+    labels = random.integers(there, size=examples).astype(np.uint8)
+    logits = random.normal(0, 3, (examples, classes)).astype(np.float32)
+    answers = Answers.from_logits(labels, logits)
+    predicted, probabilities = answers.predicted, answers.probabilities
+    assert_allclose(answers.log_probabilities, log_softmax(logits.astype(np.float64), axis=1), rtol=1e-12)
+
+    every = np.arange(classes)
+    found = summary(answers)
+    one_hot = np.eye(classes)[predicted]
+    assert found["accuracy"] == metrics.accuracy_score(labels, predicted)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(labels, probabilities, labels=every))
+    assert found["log_loss_of_predicted_classes"] == pytest.approx(
+        metrics.log_loss(labels, one_hot, labels=every)
+    )
+    assert found["macro_f1"] == pytest.approx(
+        metrics.f1_score(labels, predicted, average="macro", zero_division=0)
+    )
+    assert found["brier_score"] == pytest.approx(
+        metrics.brier_score_loss(labels, probabilities, labels=every)
+    )
+    names = tuple(map(str, every))
+    table = metrics.precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0)
+    for (name, *figures), expected in zip(
+        per_class(answers, names), zip(names, *table, strict=True), strict=True
+    ):
+        assert name == expected[0]
+        assert_allclose(figures, expected[1:], rtol=1e-12)

@@ -169,6 +169,18 @@ def test_independent_stages_overlap(repository: Path) -> None:
     assert lines[started[0]].startswith("each@")  # each line says whose it is
 
 
+def test_the_longest_row_of_stages_is_run_first(repository: Path) -> None:
+    """With one at a time: what the join waits for, the join, then side branches, longest first."""
+    process = parallel(repository, "--jobs", "1", SLEEP="0")
+    names = [line.partition(" ")[0] for line in process.stdout.splitlines() if "Running stage" in line]
+    needed = {"square@a-1", "square@b-2", "each@a", "each@b", "sub/dvc.yaml:inner"}
+    assert names[0] == "source"
+    assert set(names[1:6]) == needed
+    assert names[6] == "join"
+    assert set(names[7:9]) == {"square@a-2", "square@b-1"}
+    assert names[9:] == ["sub/dvc.yaml:alone"]
+
+
 def test_a_failure_stops_what_depends_on_it_and_nothing_else(repository: Path) -> None:
     process = parallel(repository, FAIL="each-a.txt", SLEEP="0")
     assert process.returncode == 1

@@ -3,10 +3,18 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from digits.calibration import bins, expected_calibration_error
-from digits.significance import mcnemar, mean_interval, paired_bootstrap, unpaired, wilson_interval
+from digits.significance import (
+    CONFIDENCE,
+    mcnemar,
+    mean_interval,
+    paired_bootstrap,
+    unpaired,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,13 @@ from digits.significance import mcnemar, mean_interval, paired_bootstrap, unpair
 def test_wilson_gives_newcombes_table(correct: int, examples: int, low: float, high: float) -> None:
     """Newcombe (1998), Statistics in Medicine 17, 857–872, table I, method 3."""
     assert_allclose(wilson_interval(correct, examples), (low, high), atol=5e-5)
+
+
+@pytest.mark.parametrize("examples", [1, 7, 360, 10_000])
+def test_wilson_agrees_with_scipy(examples: int) -> None:
+    for correct in {0, 1, examples // 3, examples - 1, examples}:
+        expected = stats.binomtest(correct, examples).proportion_ci(CONFIDENCE, method="wilson")
+        assert_allclose(wilson_interval(correct, examples), (expected.low, expected.high), atol=1e-12)
 
 
 def answers(both: int, lost: int, won: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

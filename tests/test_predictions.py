@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from digits.errors import InputError
+from digits.evaluation import Answers
+from digits.predictions import Predicted, save_predictions
+
+NAMES = ("NA", "a,b", '"')
+ANSWERS = Answers(
+    np.array([0, 1, 2, 1, 0], np.uint8),
+    np.log(
+        [
+            [0.6, 0.3, 0.1],
+            [0.7, 0.1, 0.2],
+            [0.1, 0.1, 0.8],
+            [0.05, 0.05, 0.9],
+            [0.1, 0.7, 0.2],
+        ]
+    ),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_predictions(ANSWERS, NAMES, tmp_path / "test.csv")
+    return tmp_path / "test.csv"
+
+
+def test_what_was_saved_is_loaded(path: Path) -> None:
+    predicted = Predicted.load(path, NAMES)
+    assert_array_equal(predicted.actual, [0, 1, 2, 1, 0])
+    assert_array_equal(predicted.predicted, [0, 0, 2, 2, 1])
+    assert_allclose(predicted.confidence, [0.6, 0.7, 0.8, 0.9, 0.7], rtol=1e-6)
+    assert_array_equal(predicted.right, [True, False, True, False, False])
+
+
+def test_mistakes_come_the_surest_first_and_in_order_where_alike(path: Path) -> None:
+    assert_array_equal(Predicted.load(path, NAMES).surest_mistakes(), [3, 1, 4])
+
+
+def test_confusion_has_a_row_for_each_true_class(path: Path) -> None:
+    assert_array_equal(Predicted.load(path, NAMES).confusion(3), [[1, 1, 0], [1, 0, 1], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text.replace("actual,", "label,", 1),
+        lambda text: text + "NA\n",
+        lambda text: text.replace("NA,", "none,"),
+        lambda text: text.replace("0.6", "high"),
+    ],
+    ids=["empty", "other header", "cut short", "other class", "no number"],
+)
+def test_a_damaged_table_is_named(path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(InputError, match=r"test\.csv: found a damaged table .* expected predictions"):
+        Predicted.load(path, NAMES)
