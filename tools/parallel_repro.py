@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import dvc.cli
+from dvc.cli.parser import get_main_parser
 from dvc.exceptions import DvcException
 from dvc.progress import Tqdm
 from dvc.repo import Repo, lock_repo
@@ -89,6 +90,8 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
     if not todo:
         print("Data and pipelines are up to date.")
         return 0
+    if FORK:
+        get_main_parser()  # which DVC makes once in a process: the children have it made
     before = {path: _stages_in(path) for path in lock_files}
     failed = _Run(todo, needs, jobs).run()
     for path, names in before.items():
@@ -208,12 +211,16 @@ class _Run:
         # When a stage that found one of its paths blocked may be tried again, and until when.
         self.pause_until: dict[str, float] = {}
         self.patience_until: dict[str, float] = {}
-        behind = dict.fromkeys(todo, 0)  # how many stages wait in a row for each
+        # How many stages come in a row before each, and how many wait in a row for it.
+        before, behind = dict.fromkeys(todo, 0), dict.fromkeys(todo, 0)
+        for address in todo:
+            before[address] = max((before[need] + 1 for need in self.needs[address]), default=0)
         for address in reversed(todo):
             for need in self.needs[address]:
                 behind[need] = max(behind[need], behind[address] + 1)
-        # The longest row first, so that no core is idle at the end while one stage follows another.
-        self.waiting = sorted(todo, key=lambda address: -behind[address])
+        # The longest row first, so that no core is idle at the end while one stage follows another;
+        # where nothing waits, the end of a long row before a stage that could have run all the while.
+        self.waiting = sorted(todo, key=lambda address: (-behind[address], -before[address]))
 
     def run(self) -> dict[str, str]:
         """Run them; why each stage that didn't end well did not."""
