@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -42,27 +43,33 @@ def main() -> None:
         trivial, project = Path(folder, "trivial"), Path(folder, "project")
         make_trivial(trivial)
         clone(project)
-        run((PYTHON, "-c", "import tensorflow"), project)  # warm
-        b = seconds(project, PYTHON, "-c", "import tensorflow")
-        status = seconds(trivial, *DVC, "status")
-        print(f"B, import tensorflow: {b:.2f} s; dvc status, one trivial stage: {status:.2f} s\n")
+        tensorflow = (PYTHON, "-c", "import tensorflow")
+        run(tensorflow, project)  # warm
+        run((*DVC, "status"), trivial)
 
         def report(what: str, value: float, floor: float, bound: str) -> None:
             print(f"{what:64} {value:6.2f} s   ratio {value / floor:5.2f}   {bound}", flush=True)
 
-        cold = [cold_run(project, PARALLEL) for _ in range(3)]
-        report("everything from nothing, side by side ÷ B", median(cold), b, "≤ 2.0")
+        def beside(floor: tuple[str, ...], cwd: Path, measure: Callable[[int], float]) -> tuple[float, float]:
+            """Medians of ``measure``, and of its floor, taken in turns: machines get faster and slower."""
+            pairs = [(measure(number), run(floor, cwd)) for number in range(REPEATS)]
+            return median(value for value, _ in pairs), median(value for _, value in pairs)
+
+        cold, b = beside(tensorflow, project, lambda _: cold_run(project, PARALLEL))
+        print(f"B, import tensorflow: {b:.2f} s\n")
+        report("everything from nothing, side by side ÷ B", cold, b, "≤ 2.0")
         if len(sys.argv) > 1:
             notebook = run((sys.argv[1], "-m", "benchmarks.notebook.notebook", folder), ROOT)
-            report("the course's own way ÷ everything from nothing", notebook, median(cold), "≥ 10")
+            report("the course's own way ÷ everything from nothing", notebook, cold, "≥ 10")
         report("everything from nothing, dvc repro ÷ B", cold_run(project, (*DVC, "repro")), b, "")
+        changed, b = beside(tensorflow, project, lambda number: changed_run(project, number))
+        report("one dnn parameter changed, side by side ÷ B", changed, b, "≤ 1.5")
         for command, name in ((PARALLEL, "side by side"), ((*DVC, "repro"), "dvc repro")):
-            unchanged = seconds(project, *command)
+            unchanged, status = beside((*DVC, "status"), trivial, partial(again, project, command))
             report(f"nothing changed, {name} ÷ dvc status", unchanged, status, "≤ 1.3")
-        changed = [changed_run(project, step) for step in range(3)]
-        report("one dnn parameter changed, side by side ÷ B", median(changed), b, "≤ 1.5")
-        split = seconds(project, PYTHON, "-m", "stages.split")
-        report("split ÷ pandas.read_csv", split, seconds(project, PYTHON, "-c", READ_CSV), "≤ 1.0")
+        split_stage = (PYTHON, "-m", "stages.split")
+        split, read_csv = beside((PYTHON, "-c", READ_CSV), project, partial(again, project, split_stage))
+        report("split ÷ pandas.read_csv", split, read_csv, "≤ 1.0")
 
 
 def run(words: tuple[str, ...], cwd: Path) -> float:
@@ -74,15 +81,15 @@ def run(words: tuple[str, ...], cwd: Path) -> float:
     return time.perf_counter() - start
 
 
-def seconds(cwd: Path, *words: str) -> float:
-    return median(run(words, cwd) for _ in range(REPEATS))
-
-
 def cold_run(project: Path, command: tuple[str, ...]) -> float:
     """The whole pipeline with no output, no cache and no run cache."""
     for name in ("data/raw", "data/splits", "models", "predictions", "plots", ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(project / name, ignore_errors=True)
     (project / "dvc.lock").unlink(missing_ok=True)
+    return run(command, project)
+
+
+def again(project: Path, command: tuple[str, ...], _: int) -> float:
     return run(command, project)
 
 
