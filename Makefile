@@ -23,6 +23,7 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt || \
 		$(BIN)/python -m pip install --require-hashes -r requirements.txt # where only pip knows the way to a registry
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@touch $@
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from digits.examples import Examples
 from digits.files import write_csv
 from digits.framing import ModelInput
-from digits.model_files import save_keras, save_snapshots, save_tflite
+from digits.model_files import save_keras, save_onnx, save_snapshots, save_tflite
 from digits.training import Period, Trained, train
 from stages.params import load_params
 from stages.runner import run
@@ -27,6 +27,7 @@ def main(model: str, root: Path = Path()) -> None:
     models = root / "models" / model
     save_keras(trained.model, models / "model.keras")
     save_tflite(trained.model, models / "model.tflite")
+    save_onnx(trained.model, models / "model.onnx")
     save_snapshots(trained, models / "snapshots.npz")
     ModelInput.measure(training).save(models / "input.json")
     write_csv(models / "variables.csv", ["name", "shape", "numbers"], variables(trained))

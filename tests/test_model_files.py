@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from digits.backend import keras
-from digits.model_files import save_keras, save_snapshots, save_tflite
+from digits.model_files import save_keras, save_onnx, save_snapshots, save_tflite
 from digits.training import build, train
 from tests import tiny
 
@@ -34,7 +34,7 @@ def test_a_keras_file_knows_no_clock(model: "keras.Model", tmp_path: Path) -> No
         assert json.loads(archive.read("metadata.json"))["date_saved"] == "1980-01-01@00:00:00"
 
 
-@pytest.mark.parametrize("save", [save_keras, save_tflite])
+@pytest.mark.parametrize("save", [save_keras, save_tflite, save_onnx])
 def test_the_same_network_gives_the_same_bytes(save, model: "keras.Model", tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     suffix = save.__name__.removeprefix("save_")
     for name in "ab":
@@ -45,6 +45,7 @@ def test_the_same_network_gives_the_same_bytes(save, model: "keras.Model", tmp_p
 def test_saving_says_nothing(model: "keras.Model", tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     save_keras(model, tmp_path / "a.keras")
     save_tflite(model, tmp_path / "a.tflite")
+    save_onnx(model, tmp_path / "a.onnx")
     assert capfd.readouterr().out == ""
 
 

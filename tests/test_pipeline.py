@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from digits.examples import Examples
 from tests.conftest import REPOSITORY
+from tests.exports import every_runtime, furthest_apart
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +159,19 @@ def test_plots_show_draws_every_declared_plot(project: Path, tmp_path: Path) -> 
         assert name in page or name.replace("/", "_") in page, name
 
 
+def assert_exports_agree(folder: Path) -> None:
+    """On every image of the test split, whatever runs a network's files: to 1e-5 of a probability."""
+    test = Examples.load(folder / "data/splits/test.npz")
+    for model in ("linear", "dnn"):
+        found = every_runtime(folder / "models" / model, test.images)
+        assert {len(logits) for logits in found.values()} == {len(test)}
+        assert furthest_apart(found) < 1e-5, model
+
+
+def test_every_runtime_gives_the_same_answers(project: Path) -> None:
+    assert_exports_agree(project)
+
+
 @pytest.mark.mnist
 def test_the_numbers_of_the_course_hold(mnist: Path, tmp_path: Path) -> None:
     """The tolerances are of the course's own figures (docs/course.md); a seed moves each by less."""
@@ -175,3 +190,4 @@ def test_the_numbers_of_the_course_hold(mnist: Path, tmp_path: Path) -> None:
     assert metrics(folder, "linear", "validation")["log_loss_of_predicted_classes"] == pytest.approx(
         3.2, abs=0.3
     )
+    assert_exports_agree(folder)
