@@ -5,7 +5,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
 
 .DEFAULT_GOAL := help
-.PHONY: help install run mnist compare plots repeat verify test lint format lock clean
+.PHONY: help install run mnist compare plots report repeat verify test lint format lock clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,9 +27,9 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@touch $@
 
-run: install ## The whole pipeline, JOBS=n stages at a time; then the metrics and the figures
+run: install ## The whole pipeline, JOBS=n stages at a time; then metrics, figures, model cards and a page
 	$(BIN)/python -m tools.parallel_repro $(if $(JOBS),--jobs $(JOBS))
-	@$(BIN)/python -m digits fingerprint
+	@$(BIN)/digits fingerprint
 	@$(MAKE) --no-print-directory results
 
 mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it)
@@ -42,18 +42,24 @@ results:
 	@$(DVC) metrics show --precision 4
 	@echo
 	@ls plots/*/*.png
+	@echo
+	@$(BIN)/digits card
+	@$(BIN)/digits report
 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
-	@$(BIN)/python -m digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
+	@$(BIN)/digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
 
 plots: install ## DVC's plots as a page that needs no network; of A and B, what differs
-	@$(BIN)/python -m digits plots $(if $(A),'$(A)') $(if $(B),'$(B)')
+	@$(BIN)/digits plots $(if $(A),'$(A)') $(if $(B),'$(B)')
+
+report: install ## The last run's results as a page: figures, a board to draw on, mistakes, experiments
+	@$(BIN)/digits report
 
 repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric
-	@$(BIN)/python -m digits repeat --seeds $(or $(SEEDS),5)
+	@$(BIN)/digits repeat --seeds $(or $(SEEDS),5)
 
 verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
-	@$(BIN)/python -m digits verify $(if $(JOBS),--jobs $(JOBS))
+	@$(BIN)/digits verify $(if $(JOBS),--jobs $(JOBS))
 
 test: install ## The whole test suite
 	$(BIN)/python -m pytest
@@ -71,4 +77,4 @@ lock: install ## Compile requirements.txt from pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --all-extras --python-version 3.11 pyproject.toml --output-file requirements.txt
 
 clean: ## Remove what the pipeline made, but for DVC's cache and what git tracks
-	rm -rf data/raw data/splits models predictions plots
+	rm -rf data/raw data/splits models predictions plots dvc_plots report

@@ -94,6 +94,31 @@ def plots(
 
 
 @app.command()
+def report(
+    output: Annotated[Path, typer.Option(help="The page.")] = Path("report/index.html"),
+    open_page: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Write the last run's results as one page: figures, a board to draw on, mistakes, experiments.
+
+    It needs no network and nothing beside it: send it by e-mail as it is.
+    """
+    from commands.report.page import main
+
+    sys.exit(main(output=output, open_page=open_page))
+
+
+@app.command()
+def card() -> None:
+    """Write a model card beside each model's files: what it is, its figures, its limits.
+
+    In the Hugging Face Hub's format, models/<model>/README.md: the folder can be handed on as it is.
+    """
+    from commands.report.card import main
+
+    sys.exit(main())
+
+
+@app.command()
 def repeat(
     seeds: Annotated[int, typer.Option(help="How many trainings of each model.")] = 5,
     model: Annotated[list[str] | None, typer.Option(help="All models, if not given.")] = None,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Request, Route, sync_playwright
@@ -33,12 +34,17 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
-    """The page in a browser of its own; both lists go on growing while it is open."""
+def opened(path: Path, **context_options: Any) -> Iterator[Opened]:
+    """The page in a browser of its own; both lists go on growing while it is open.
+
+    Args:
+        path: of the page.
+        context_options: Playwright's, as ``viewport``, ``color_scheme`` and ``java_script_enabled``.
+    """
     with (
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=CHROMIUM) as browser,
-        browser.new_context(offline=True) as context,
+        browser.new_context(offline=True, reduced_motion="reduce", **context_options) as context,
     ):
         seen = Opened(context.new_page())
 

@@ -1,0 +1,140 @@
+"""A model card for each model, in the format of the Hugging Face Hub: YAML, then Markdown.
+
+https://huggingface.co/docs/hub/model-cards. It lies beside the model's files, so that the folder can
+be handed on as it is.
+"""
+
+import html
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from ruamel.yaml import YAML
+
+from commands.report.results import Model, Results, read_results
+from commands.report.wording import METRICS, figure, words
+from digits.files import replacing
+
+#: So many pairs of classes are named.
+CONFUSED = 5
+
+
+def main(*, root: Path = Path()) -> int:
+    """Write ``README.md`` into the folder of each model, and say where; 0.
+
+    Raises:
+        InputError: the pipeline hasn't run.
+    """
+    results = read_results(root)
+    for model in results.models:
+        path = model.folder / "README.md"
+        with replacing(path) as partial:
+            partial.write_text(card(model, results), encoding="utf-8", newline="\n")
+        print(path)
+    return 0
+
+
+def card(model: Model, results: Results) -> str:
+    """The whole card; the same for the same results."""
+    return f"---\n{_front_matter(model, results)}---\n\n{_text(model, results)}"
+
+
+def _front_matter(model: Model, results: Results) -> str:
+    test = model.metrics["test"]
+    document = {
+        "library_name": "keras",
+        "license": "mit",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "handwritten-digits", "litert", "onnx"],
+        "metrics": ["accuracy", "f1"],
+        "model-index": [
+            {
+                "name": model.name,
+                "results": [
+                    {
+                        "task": {"type": "image-classification"},
+                        "dataset": {
+                            "name": str(results.catalogue.get("title") or results.source),
+                            "type": results.source,
+                            "split": "test",
+                        },
+                        "metrics": [
+                            {"type": "accuracy", "value": test["accuracy"]},
+                            {"type": "f1", "name": "macro F1", "value": test["macro_f1"]},
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 10_000
+    yaml.dump(document, text)
+    return text.getvalue()
+
+
+def _text(model: Model, results: Results) -> str:
+    environment = Environment(
+        loader=PackageLoader("commands.report"),
+        autoescape=False,  # noqa: S701  # what Markdown would take for more than text is escaped below
+        finalize=_plain,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["figure"] = figure
+    test, rows = model.metrics["test"], results.data["rows"]
+    hidden = model.recipe.get("hidden_units") or []
+    takes = model.takes
+    return environment.get_template("card.md").render(
+        name=model.name,
+        kind="a dense neural network" if hidden else "a linear classifier",
+        kind_sentence=(
+            f"A dense network with hidden layers of {words(hidden)} units (ReLU)."
+            if hidden
+            else "Multinomial logistic regression on the pixels."
+        ),
+        title="handwritten digits" if results.source in ("digits", "mnist", "mnist-full") else results.source,
+        height=takes.height,
+        width=takes.width,
+        pixel_maximum=takes.pixel_maximum,
+        classes=len(takes.class_names),
+        class_names=Markup(", ").join(_plain(name) for name in takes.class_names),
+        source_title=results.catalogue.get("title") or results.source,
+        homepage=results.catalogue.get("homepage"),
+        licence=results.catalogue.get("licence") or "not stated",
+        rows={split: f"{count:,}" for split, count in rows.items()},
+        recipe=[(key, words(value)) for key, value in model.recipe.items()],
+        numbers=f"{model.numbers:,}",
+        variables=list(zip(model.variables["name"], model.variables["shape"], strict=True)),
+        validation=model.metrics["validation"],
+        test=test,
+        metrics=[(key, label) for key, label in METRICS.items() if key != "accuracy"],
+        by_class=list(zip(*model.classes["test"].values(), strict=True)),
+        confused=_confused(model),
+        wrong_share=f"{1 - test['accuracy']:.1%}",
+    )
+
+
+def _confused(model: Model) -> list[tuple[int, str, str]]:
+    """The most frequent mistakes on the test split: how many, true class, answer."""
+    names = model.takes.class_names
+    counts = model.predicted["test"].confusion(len(names))
+    np.fill_diagonal(counts, 0)
+    most = np.argsort(-counts, axis=None, kind="stable")[:CONFUSED]
+    pairs = [divmod(int(at), len(names)) for at in most]
+    return [(int(counts[pair]), names[pair[0]], names[pair[1]]) for pair in pairs if counts[pair]]
+
+
+def _plain(value: Any) -> Any:
+    """Text without meaning in Markdown or HTML; a name may hold anything."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    escaped = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(" ".join(value.split()), quote=False))
+    return Markup(escaped)  # noqa: S704

@@ -1,0 +1,106 @@
+"""The experiments that git holds: every commit whose message begins ``experiment: ``."""
+
+import json
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.utils.serialize import ParseError, parse_yaml
+
+from commands.flattening import flat
+
+PREFIX = "experiment: "
+SPLITS = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One commit's settings and results, as far as they can be read.
+
+    Attributes:
+        commit: its full name.
+        title: the first line of its message, without the prefix.
+        params: of params.yaml, by dotted key.
+        metrics: by model, split and name.
+    """
+
+    commit: str
+    title: str
+    params: dict[str, Any]
+    metrics: dict[tuple[str, str, str], float]
+
+
+def experiments(root: Path) -> list[Experiment]:
+    """The experiments that led to HEAD, the newest first; none where there is no git or no commit."""
+    log = _git(root, "log", "--grep", f"^{PREFIX}", "--format=%H %s").decode(errors="replace")
+    subjects = [line.partition(" ")[::2] for line in log.splitlines()]
+    # git's --grep looks at every line of a message.
+    commits = [(name, title.removeprefix(PREFIX)) for name, title in subjects if title.startswith(PREFIX)]
+    names = [name for name, _ in commits]
+    params = [_params(text) for text in _files(root, (f"{name}:params.yaml" for name in names))]
+    places = [
+        (at, model, split)
+        for at, found in enumerate(params)
+        for model in dict.fromkeys(key.split(".")[1] for key in found if key.startswith("train."))
+        for split in SPLITS
+    ]
+    metrics: list[dict[tuple[str, str, str], float]] = [{} for _ in names]
+    paths = (f"{names[at]}:metrics/{model}/{split}.json" for at, model, split in places)
+    for (at, model, split), text in zip(places, _files(root, paths), strict=True):
+        metrics[at] |= {(model, split, name): value for name, value in _metrics(text).items()}
+    return [
+        Experiment(name, title, found, figures)
+        for (name, title), found, figures in zip(commits, params, metrics, strict=True)
+    ]
+
+
+def changed_keys(found: Iterable[Experiment]) -> list[str]:
+    """The parameters that aren't the same in all experiments, in the order of params.yaml."""
+    found = list(found)
+    keys = dict.fromkeys(key for at in found for key in at.params)
+    return [key for key in keys if any(at.params.get(key) != found[0].params.get(key) for at in found)]
+
+
+def _files(root: Path, names: Iterable[str]) -> list[bytes | None]:
+    """The contents of ``revision:path`` objects, None for what isn't there; by one process for all."""
+    asked = "".join(f"{name}\n" for name in names).encode()
+    answer = _git(root, "cat-file", "--batch", given=asked) if asked else b""
+    contents: list[bytes | None] = []
+    start = 0
+    while start < len(answer):
+        end = answer.index(b"\n", start)
+        *_, kind, size = answer[start:end].split(b" ")
+        start = end + 1
+        if size.isdigit():
+            contents.append(answer[start : start + int(size)] if kind == b"blob" else None)
+            start += int(size) + 1
+        else:  # missing
+            contents.append(None)
+    return contents
+
+
+def _git(root: Path, *words: str, given: bytes = b"") -> bytes:
+    try:
+        return subprocess.run(["git", *words], cwd=root, input=given, capture_output=True).stdout  # noqa: S607
+    except FileNotFoundError:
+        return b""
+
+
+def _params(text: bytes | None) -> dict[str, Any]:
+    try:
+        document = parse_yaml((text or b"").decode(), "params.yaml")
+    except (ParseError, UnicodeDecodeError):
+        return {}
+    return flat(document) if isinstance(document, dict) else {}
+
+
+def _metrics(text: bytes | None) -> dict[str, float]:
+    try:
+        document = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return {key: value for key, value in document.items() if isinstance(value, int | float)}

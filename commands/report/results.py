@@ -1,0 +1,218 @@
+"""What the last run left in the workspace, read for a report."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from commands.flattening import flat
+from commands.report.history import SPLITS
+from digits.errors import InputError
+from digits.examples import Examples
+from digits.files import read_csv
+from digits.framing import ModelInput
+from digits.predictions import Predicted
+from digits.typed_yaml import read_mapping
+
+#: What DVC calls the stage that trains a model, in dvc.lock.
+TRAIN = "train@"
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """The first layer at some steps; the units are classes where there is no hidden layer.
+
+    Attributes:
+        steps: in order, ``[k]``.
+        weights: ``[k, height, width, units]``.
+        hidden: whether the layer is a hidden one.
+        verdicts: what plots/<model>/units.csv says of each hidden unit, by step.
+    """
+
+    steps: list[int]
+    weights: NDArray[np.float32]
+    hidden: bool
+    verdicts: dict[int, list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One model: its settings, what it learnt, and what came out.
+
+    Attributes:
+        name: as in params.yaml.
+        folder: where its files are.
+        recipe: the parameters that it was trained with, by key.
+        variables: what was learnt: columns of variables.csv.
+        history: a row of figures for each period: columns of history.csv.
+        metrics: by split.
+        classes: precision, recall, F1 and examples of each class, by split: columns.
+        predicted: its answers, by split.
+        takes: what it takes, and how training images were framed.
+        snapshots: of its first layer.
+    """
+
+    name: str
+    folder: Path
+    recipe: dict[str, Any]
+    variables: dict[str, list[str]]
+    history: dict[str, list[float]]
+    metrics: dict[str, dict[str, float]]
+    classes: dict[str, dict[str, list[str]]]
+    predicted: dict[str, Predicted]
+    takes: ModelInput
+    snapshots: Snapshots
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers were learnt."""
+        return sum(int(number) for number in self.variables["numbers"])
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A whole run.
+
+    Attributes:
+        source: the data source's name.
+        catalogue: its entry in the catalogue, as it was then.
+        params: all other parameters of the run, by dotted key.
+        data: metrics/data.json.
+        environment: metrics/environment.json.
+        models: in the order of dvc.lock.
+        validation: the validation split.
+        altered: files that are not the ones that dvc.lock records.
+    """
+
+    source: str
+    catalogue: dict[str, Any]
+    params: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    models: list[Model]
+    validation: Examples
+    altered: list[str]
+
+
+def read_results(root: Path) -> Results:
+    """The results in the workspace, with the parameters that dvc.lock says they came from.
+
+    Raises:
+        InputError: the pipeline hasn't run, or a file of it is gone or damaged.
+    """
+    stages = recorded_stages(root)
+    try:
+        names = [stage.removeprefix(TRAIN) for stage in stages if stage.startswith(TRAIN)]
+        if not names:
+            raise InputError(root / "dvc.lock", found="no trained model", expected="some", do="make run")
+        recorded = [stage.get("params") or {} for stage in stages.values()]
+        params = {key: value for at in recorded for key, value in at.get("params.yaml", {}).items()}
+        source = str(params["data.source"])
+        validation = Examples.load(root / "data/splits/validation.npz")
+        return Results(
+            source=source,
+            catalogue=dict(
+                next((at["data/sources.yaml"][source] for at in recorded if "data/sources.yaml" in at), {})
+            ),
+            params=flat({key: at for key, at in params.items() if not key.startswith("train.")}),
+            data=_json(root / "metrics/data.json"),
+            environment=_environment(root / "metrics/environment.json"),
+            models=[
+                _model(name, params.get(f"train.{name}") or {}, root, validation.class_names)
+                for name in names
+            ],
+            validation=validation,
+            altered=_altered(stages, root),
+        )
+    except FileNotFoundError as error:
+        raise InputError(
+            error.filename, found="no such file", expected="a finished run's", do="make run"
+        ) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            root / "dvc.lock",
+            found=f"a run that can't be read ({type(error).__name__}: {error})",
+            expected="that of this pipeline",
+            do="make run",
+        ) from None
+
+
+def recorded_stages(root: Path) -> dict[str, dict[str, Any]]:
+    """What dvc.lock says of each stage.
+
+    Raises:
+        InputError: there is no such file, or it isn't DVC's.
+    """
+    path = root / "dvc.lock"
+    if not path.is_file():
+        raise InputError(
+            path, found="no such file", expected="a finished run's", do="make run, in the project's folder"
+        )
+    stages = read_mapping(path).get("stages") or {}
+    if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
+        raise InputError(path, found="something else than stages", expected="DVC's record", do="make run")
+    return stages
+
+
+def _model(name: str, recipe: dict[str, Any], root: Path, class_names: tuple[str, ...]) -> Model:
+    folder, metrics = root / "models" / name, root / "metrics" / name
+    return Model(
+        name=name,
+        folder=folder,
+        recipe=dict(recipe),
+        variables=read_csv(folder / "variables.csv"),
+        history={
+            column: [float(value) for value in values]
+            for column, values in read_csv(folder / "history.csv").items()
+        },
+        metrics={split: _json(metrics / f"{split}.json") for split in SPLITS},
+        classes={split: read_csv(metrics / f"{split}_classes.csv") for split in SPLITS},
+        predicted={
+            split: Predicted.load(root / "predictions" / name / f"{split}.csv", class_names)
+            for split in SPLITS
+        },
+        takes=ModelInput.load(folder / "input.json"),
+        snapshots=_snapshots(folder / "snapshots.npz", root / "plots" / name / "units.csv"),
+    )
+
+
+def _snapshots(path: Path, units: Path) -> Snapshots:
+    with np.load(path, allow_pickle=False) as archive:
+        steps, weights, hidden = archive["steps"].tolist(), archive["weights"], archive["layer"] != "logits"
+    verdicts: dict[int, list[str]] = {}
+    if units.is_file():
+        table = read_csv(units)
+        for step, verdict in zip(table["step"], table["verdict"], strict=True):
+            verdicts.setdefault(int(step), []).append(verdict)
+    return Snapshots(steps, weights, bool(hidden), verdicts)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    document = json.loads(path.read_bytes())
+    if not isinstance(document, dict):
+        raise InputError(path, found="no mapping", expected="keys with values", do="dvc repro")
+    return document
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    """What ``digits fingerprint`` wrote, which ``make run`` calls and ``dvc repro`` doesn't."""
+    return _json(path) if path.is_file() else {}
+
+
+def _altered(stages: dict[str, Any], root: Path) -> list[str]:
+    """Outputs that are single files, and other ones than dvc.lock records."""
+    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    return [
+        out["path"]
+        for out in outs
+        if (root / out["path"]).is_file() and _md5(root / out["path"]) != out.get("md5")
+    ]
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

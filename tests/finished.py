@@ -1,0 +1,123 @@
+"""A folder as a finished run leaves it: tiny data, two models, and a dvc.lock that records them."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from digits.examples import Examples
+from stages import evaluate, plot, train
+from tests import tiny
+from tests.conftest import REPOSITORY
+
+SPLITS = {"train": 60, "validation": 40, "test": 30}
+#: Enough for answers that differ from image to image.
+LEARNING: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.005, "steps": 60, "snapshots": [2, 60]}
+IDENTITY = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def finished(
+    root: Path,
+    *,
+    size: tuple[int, int] = (8, 8),
+    pixel_maximum: int = 16,
+    class_names: tuple[str, ...] = ("0", "1", "2"),
+    title: str = "Tiny",
+    **recipes: dict[str, Any],
+) -> Path:
+    """Everything that the stages write, but for data/raw and plots/data, in ``root``.
+
+    Args:
+        root: an empty folder.
+        size: of the images.
+        pixel_maximum: the value of full ink.
+        class_names: in the order of the labels.
+        title: of the data source.
+        recipes: changes to a tiny recipe, by model; without any, a linear one and a dnn.
+    """
+    recipes = recipes or {"linear": {}, "dnn": {"hidden_units": [16, 8], "dropout": 0.2}}
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["train"] = {
+        name: tiny.recipe(**(LEARNING | changes)).model_dump() for name, changes in recipes.items()
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for seed, (split, rows) in enumerate(SPLITS.items()):
+        plain = tiny.examples(
+            rows, classes=len(class_names), size=size, pixel_maximum=pixel_maximum, seed=seed
+        )
+        # Something to learn, but in every fifth image: ink in places of the class's own.
+        plain.images[:] //= 2
+        for row, label in enumerate(plain.labels.tolist()):
+            if row % 5:
+                plain.images[row].flat[label :: len(class_names)] = pixel_maximum
+        labelled = Examples(plain.images, plain.labels, pixel_maximum, class_names)
+        labelled.save(root / f"data/splits/{split}.npz")
+    (root / "metrics").mkdir()
+    (root / "metrics/data.json").write_text(f'{{"rows": {str(SPLITS).replace(chr(39), chr(34))}}}')
+    (root / "metrics/environment.json").write_text(
+        '{"python": {"version": "3.11"}, "flags": ["avx2", "fma"]}'
+    )
+
+    for name in recipes:
+        train.main(name, root)
+        evaluate.main(name, root)
+        plot.main(name, root)
+    write_lock(root, params["train"], title)
+    return root
+
+
+def write_lock(root: Path, recipes: dict[str, Any], title: str) -> None:
+    """A dvc.lock of the files as they are."""
+
+    def outs(*patterns: str) -> list[dict[str, str]]:
+        files = sorted(path for pattern in patterns for path in root.glob(pattern) if path.is_file())
+        return [
+            {
+                "path": path.relative_to(root).as_posix(),
+                "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
+            }
+            for path in files
+        ]
+
+    catalogue = {"tiny": {"title": title, "homepage": "https://example.org", "licence": "CC0"}}
+    stages: dict[str, Any] = {
+        "split": {
+            "params": {
+                "params.yaml": {"data.source": "tiny", "data.rows": 100},
+                "data/sources.yaml": catalogue,
+            },
+            "outs": outs("data/splits/*", "metrics/data.json"),
+        }
+    }
+    for name, recipe in recipes.items():
+        stages[f"train@{name}"] = {
+            "params": {"params.yaml": {f"train.{name}": recipe}},
+            "outs": outs(f"models/{name}/*"),
+        }
+        stages[f"evaluate@{name}"] = {"outs": outs(f"metrics/{name}/*", f"predictions/{name}/*")}
+        stages[f"plot@{name}"] = {"outs": [{"path": f"plots/{name}", "md5": "0.dir"}]}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run(
+        ["git", *words],  # noqa: S607
+        cwd=root,
+        env=os.environ
+        | IDENTITY
+        | {"GIT_AUTHOR_DATE": "1000000000 +0000", "GIT_COMMITTER_DATE": "1000000000 +0000"},
+        check=True,
+        capture_output=True,
+    )
+
+
+def commit(root: Path, message: str) -> None:
+    """All that is there, as a commit; the first makes the repository."""
+    if not (root / ".git").exists():
+        git(root, "init", "--quiet")
+        (root / ".gitignore").write_text("data\nmodels\nplots\npredictions\nreport\n")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
