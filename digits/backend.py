@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Keras imports these where they are installed and works without: a third of its start-up time.
-_OPTIONAL = ("IPython", "matplotlib", "pandas", "sklearn")
+# Keras and TensorFlow import these where they are installed and work without: a third of their start.
+_OPTIONAL = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # oneDNN picks kernels by the CPU at hand, and with them the order in which numbers are added up.
