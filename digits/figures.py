@@ -41,6 +41,7 @@ STYLE: dict[Any, Any] = {
 }
 TITLE_WIDTH = 7.0  # inches that the title over a grid of few pictures needs
 LINE = 0.15  # inches that a line of a caption is high
+EDGE, TITLE, SCALE = 0.1, 0.7, 1.1  # inches around pictures, over them, and beside them
 
 P = ParamSpec("P")
 
@@ -148,11 +149,24 @@ class _Tiles:
         middle = top + self.height / 2
         ax.text(-0.12 * self.width, middle, name, ha="right", va="center", rotation=rotation)
 
-    def figure(self, count: int) -> tuple[Figure, Axes]:
-        """A figure for so many pictures, with room for a title over them and a scale beside them."""
+    def figure(self, count: int, beside: float = EDGE) -> tuple[Figure, Axes]:
+        """A figure for so many pictures, with room for a title of two lines, and inches beside them.
+
+        Nothing but the title and what is put beside them is outside of the axes: no layout has to be found.
+        """
         height, width = self.inches(count)
-        figure = _figure(max(width + 1.0, TITLE_WIDTH), height + 0.8)
-        return figure, figure.subplots()
+        size = max(width + EDGE + beside, TITLE_WIDTH), height + EDGE + TITLE
+        left = (size[0] - width - EDGE - beside) / 2 + EDGE
+        figure = Figure(figsize=size)
+        box = (left / size[0], EDGE / size[1], width / size[0], height / size[1])
+        return figure, figure.add_axes(box)
+
+
+def _add_scale(figure: Figure, ax: Axes, image: AxesImage, label: str) -> None:
+    """What the colours stand for, to the right of axes that have :data:`SCALE` inches there."""
+    box, inch = ax.get_position(), 1 / figure.get_figwidth()
+    beside = figure.add_axes((box.x1 + EDGE * inch, box.y0, 0.15 * inch, box.height))
+    figure.colorbar(image, cax=beside, label=label)
 
 
 @_styled
@@ -168,7 +182,8 @@ def training_curves(history: Mapping[str, Sequence[float]], title: str) -> Figur
         ("log_loss_of_predicted_classes", "Log loss of predicted classes", "nats per example"),
         ("accuracy", "Accuracy", "share of examples"),
     )
-    figure = _figure(15, 4.6)
+    figure = Figure(figsize=(15, 4.6))  # all labels are known, so no layout has to be found
+    figure.subplots_adjust(0.05, 0.13, 0.99, 0.83, wspace=0.2)
     figure.suptitle(title)
     for ax, (name, label, unit) in zip(figure.subplots(1, 3), panels, strict=True):
         steps = history["step"]
@@ -237,7 +252,9 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
         bins: answers by confidence, by split.
         title: names the model.
     """
-    figure = _figure(max(5.2 * len(bins), TITLE_WIDTH), 5.4)
+    width = max(5.2 * len(bins), TITLE_WIDTH)
+    figure = Figure(figsize=(width, 5.4))  # all labels are known, so no layout has to be found
+    figure.subplots_adjust(0.75 / width, 0.2, 1 - 0.15 / width, 0.86)
     figure.suptitle(title)
     panels = figure.subplots(1, len(bins), squeeze=False)[0]
     for ax, (split, found) in zip(panels, bins.items(), strict=True):
@@ -262,7 +279,7 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
         )
         ax.set(title=split, xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
         ax.grid(alpha=0.3)
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)
     return figure
 
 
@@ -286,10 +303,10 @@ def _weights(weights: NDArray[np.float32], titles: Sequence[str], title: str) ->
     height, width, units = weights.shape
     wrapped = _wrap(titles, 12)
     tiles = _Tiles(height, width, columns=10, cell=1.0, lines=_lines(wrapped))
-    figure, ax = tiles.figure(units)
+    figure, ax = tiles.figure(units, beside=SCALE)
     pictures = np.moveaxis(weights, -1, 0)
     image = tiles.draw(ax, pictures, wrapped, cmap=SIGNED, vmin=-limit, vmax=limit)
-    figure.colorbar(image, ax=ax, label="weight", aspect=40, pad=0.01)
+    _add_scale(figure, ax, image, "weight")
     figure.suptitle(title)
     return figure, tiles
 
@@ -385,7 +402,9 @@ def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Fig
     there = rows.ravel() >= 0
     pictures[there] = examples.images[rows.ravel()[there]]
     tiles = _Tiles(examples.height, examples.width, columns=rows.shape[1], cell=0.8)
-    figure, ax = tiles.figure(rows.size)
+    height, width = tiles.inches(rows.size)
+    figure = _figure(max(width + 1.0, TITLE_WIDTH), height + 0.8)
+    ax = figure.subplots()
     tiles.draw(ax, pictures, cmap=INK, vmin=0, vmax=examples.pixel_maximum)
     for label, name in enumerate(_wrap(examples.class_names, 12)):
         tiles.name_row(ax, label, name)
