@@ -23,7 +23,6 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import dvc.cli
-from dvc.cli.parser import get_main_parser
 from dvc.exceptions import DvcException
 from dvc.progress import Tqdm
 from dvc.repo import Repo, lock_repo
@@ -91,7 +90,11 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
         print("Data and pipelines are up to date.")
         return 0
     if FORK:
-        get_main_parser()  # which DVC makes once in a process: the children have it made
+        # DVC makes its parser once in a process: the children have it made. Imported here, since
+        # all of DVC's commands come with it, which a run with nothing to do does without.
+        from dvc.cli.parser import get_main_parser
+
+        get_main_parser()
     before = {path: _stages_in(path) for path in lock_files}
     failed = _Run(todo, needs, jobs).run()
     for path, names in before.items():
