@@ -116,6 +116,10 @@ class _Survey(NamedTuple):
 
 def _survey(targets: list[str]) -> _Survey:
     with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
+        status = repo.status(targets=targets or None, with_deps=bool(targets))
+        remote = repo.config["core"].get("remote")
+        if not status:  # the graph takes time to make, and nobody needs it then
+            return _Survey([], {}, status, set(), remote)
         graph = get_active_graph(repo.index.graph)
         stages = collect_stages(repo, targets) if targets else list(repo.index.stages)
         return _Survey(
@@ -123,13 +127,13 @@ def _survey(targets: list[str]) -> _Survey:
             needs={
                 stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in graph
             },
-            status=repo.status(targets=targets or None, with_deps=bool(targets)),
+            status=status,
             lock_files={
                 stage.dvcfile._lockfile.path
                 for stage in repo.index.stages
                 if hasattr(stage.dvcfile, "_lockfile")
             },
-            remote=repo.config["core"].get("remote"),
+            remote=remote,
         )
 
 
