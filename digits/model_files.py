@@ -11,7 +11,7 @@ from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
 
 from digits.backend import keras, tf
 from digits.files import replacing
-from digits.training import Trained
+from digits.training import Trained, normalization
 
 #: What the ONNX file is written in: old enough for every runtime of the last years.
 ONNX_OPSET, ONNX_IR = 13, 8
@@ -107,6 +107,12 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
                         add("Relu", layer.name)
                     case other:
                         raise NotImplementedError(f"the activation {other} in ONNX")
+            case keras.layers.BatchNormalization():
+                factor, offset = normalization(layer)
+                add("Mul", f"{layer.name}/factor", factor)
+                add("Add", f"{layer.name}/offset", offset)
+            case keras.layers.ReLU():
+                add("Relu", layer.name)
             case keras.layers.Dropout():
                 pass  # does nothing but while training
             case _:

@@ -1,6 +1,7 @@
 """Build a dense network and train it as the course does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.backend import keras, tf
+from digits.batches import Batches, TakeSteps
 from digits.errors import InputError
 from digits.examples import Examples
 from digits.recipe import Recipe
@@ -75,7 +77,8 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
 
     Scaling and flattening are its first layers, so that whoever loads it can't do them wrongly.
     Without hidden units it is multinomial logistic regression, and starts at zero, as TensorFlow's
-    LinearClassifier does; hidden layers start at Glorot and Bengio's (2010) uniform weights.
+    LinearClassifier does; hidden layers start at Glorot and Bengio's (2010) uniform weights. Batch
+    normalization (Ioffe and Szegedy 2015) stands between a hidden layer and its ReLU.
     """
     regularizer = keras.regularizers.L1L2(recipe.l1, recipe.l2) if recipe.l1 or recipe.l2 else None
     layers = [
@@ -83,16 +86,21 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
         keras.layers.Rescaling(1 / pixel_maximum, name="scale"),
         keras.layers.Flatten(name="flatten"),
     ]
+    if recipe.input_dropout:
+        layers.append(keras.layers.Dropout(recipe.input_dropout, seed=recipe.seed, name="input_dropout"))
     for number, units in enumerate(recipe.hidden_units, start=1):
         layers.append(
             keras.layers.Dense(
                 units,
-                activation="relu",
+                activation=None if recipe.normalization else "relu",
                 kernel_initializer=keras.initializers.GlorotUniform(seed=recipe.seed + number),
                 kernel_regularizer=regularizer,
                 name=f"hidden_{number}",
             )
         )
+        if recipe.normalization:
+            layers.append(keras.layers.BatchNormalization(momentum=0.95, name=f"normalize_{number}"))
+            layers.append(keras.layers.ReLU(name=f"relu_{number}"))
         if recipe.dropout:
             layers.append(
                 keras.layers.Dropout(recipe.dropout, seed=recipe.seed + number, name=f"dropout_{number}")
@@ -113,8 +121,10 @@ def train(
 ) -> Trained:
     """Train a network by ``recipe``, scoring it on both splits after each period.
 
-    The recipe of the course: the loss is summed over a batch, each variable's gradient is clipped
-    by its own norm, batches walk through a fresh shuffle of all examples again and again.
+    As in the course, the loss is summed over a batch, each variable's gradient is clipped by its own
+    norm, and batches walk through a fresh shuffle of all examples again and again. Images may be
+    distorted on the way, the learning rate may fall along a cosine (Loshchilov and Hutter 2017), and
+    the network may be that of the weights' running averages (Polyak and Juditsky 1992).
 
     Args:
         recipe: the network and its training.
@@ -132,78 +142,114 @@ def train(
         pixel_maximum=train.pixel_maximum,
         classes=len(train.class_names),
     )
-    run_steps = _step_runner(model, recipe, train)
-    batches = _batches(len(train), recipe)
-    first_layer = next(layer for layer in model.layers if layer.weights)
-
+    optimizer = _optimizer(recipe)
+    optimizer.build(model.trainable_variables)
+    batches = Batches(recipe, train)
+    take_steps = _step_taker(model, optimizer, batches)
     period_steps = recipe.steps // recipe.periods
     period_ends = range(period_steps, recipe.steps + 1, period_steps)
     periods: list[Period] = []
     snapshots: list[Snapshot] = []
-    done = 0
-    for step in sorted({*period_ends, *recipe.snapshots}):
-        run_steps(batches[done:step])
-        done = step
-        if step in recipe.snapshots:
-            weights = first_layer.kernel.numpy().reshape(train.height, train.width, -1)
-            snapshots.append(Snapshot(step, weights, first_layer.bias.numpy()))
-        if step in period_ends:
-            period = Period(len(periods) + 1, step, score(model, train), score(model, validation))
-            _check_finite(period, recipe)
-            periods.append(period)
-            report(period)
-    return Trained(model, periods, first_layer.name, snapshots)
+    for step in batches.take(sorted({*period_ends, *recipe.snapshots}), take_steps):
+        with _averaged(model, optimizer):
+            if step in recipe.snapshots:
+                snapshots.append(_snapshot(step, model, train))
+            if step in period_ends:
+                period = Period(len(periods) + 1, step, score(model, train), score(model, validation))
+                _check_finite(period, recipe)
+                periods.append(period)
+                report(period)
+    optimizer.finalize_variable_values(model.trainable_variables)
+    return Trained(model, periods, _first_layer(model).name, snapshots)
 
 
-def _step_runner(model: Any, recipe: Recipe, train: Examples) -> Callable[[NDArray[np.int32]], None]:
-    """A compiled function that takes one step for each row of indices ``int32 [steps, batch]``.
+@contextmanager
+def _averaged(model: Any, optimizer: Any) -> Iterator[None]:
+    """While the block runs, the weights are their running averages, if the recipe asks for these."""
+    if not optimizer.use_ema:
+        yield
+        return
+    own = [variable.numpy() for variable in model.trainable_variables]
+    optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)
 
-    One call for many steps: a Python call for each would cost more than the step.
+
+def _first_layer(model: Any) -> Any:
+    return next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+
+
+def _snapshot(step: int, model: Any, train: Examples) -> Snapshot:
+    """The first layer as it acts on the pixels: a normalization behind it is a factor and a bias more."""
+    layer = _first_layer(model)
+    weights, biases = layer.kernel.numpy(), layer.bias.numpy()
+    following = model.layers[model.layers.index(layer) + 1 :][:1]
+    if following and isinstance(following[0], keras.layers.BatchNormalization):
+        factor, offset = normalization(following[0])
+        weights, biases = weights * factor, biases * factor + offset
+    return Snapshot(step, weights.reshape(train.height, train.width, -1), biases)
+
+
+def normalization(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a trained batch normalization does to each unit: a factor, and what is added then."""
+    gamma, beta, mean, variance = (
+        variable.numpy() for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+    )
+    factor = gamma / np.sqrt(variance + np.float32(layer.epsilon))
+    return factor, beta - mean * factor
+
+
+def _step_taker(model: Any, optimizer: Any, batches: Batches) -> TakeSteps:
+    """A compiled function that takes a step for each batch of images and labels.
+
+    One call for many steps: a Python call for each would cost more than the step. Compiled once, for
+    any number of steps.
     """
-    images = tf.constant(train.images)
-    labels = tf.constant(train.labels.astype(np.int32))
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-    optimizer = _optimizer(recipe)
-    optimizer.build(model.trainable_variables)
+    size, train = batches.recipe.batch_size, batches.train
 
-    # The images are handed in: a function keeps what it captures for as long as the process lives.
-    # Compiled once, for any number of steps.
     @tf.function(
         input_signature=[
-            tf.TensorSpec([None, recipe.batch_size], tf.int32),
-            tf.TensorSpec(images.shape, images.dtype),
-            tf.TensorSpec(labels.shape, labels.dtype),
+            tf.TensorSpec([None, size, train.height, train.width], batches.dtype),
+            tf.TensorSpec([None, size], tf.int32),
         ]
     )
-    def run_steps(batches, images, labels):  # type: ignore[no-untyped-def]
-        for batch in batches:
-            x = tf.cast(tf.gather(images, batch), tf.float32)
+    def take_steps(images, labels):  # type: ignore[no-untyped-def]
+        for step in tf.range(tf.shape(labels)[0]):
+            x = tf.cast(images[step], tf.float32)
             with tf.GradientTape() as tape:
-                loss = loss_of(tf.gather(labels, batch), model(x, training=True))
+                loss = loss_of(labels[step], model(x, training=True))
                 loss += sum(model.losses)  # the penalties of l1 and l2
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
 
-    return lambda batches: run_steps(tf.constant(batches), images, labels)
+    return lambda images, labels: take_steps(tf.constant(images), tf.constant(labels))
 
 
 def _optimizer(recipe: Recipe) -> "keras.optimizers.Optimizer":
-    common = {"learning_rate": recipe.learning_rate, "clipnorm": recipe.clip_norm}
+    rate = recipe.learning_rate
+    common = {
+        "learning_rate": keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
+        if recipe.schedule == "cosine"
+        else rate,
+        "clipnorm": recipe.clip_norm,
+        "use_ema": recipe.averaging > 0,
+        "ema_momentum": recipe.averaging,
+    }
     match recipe.optimizer:
         case "adagrad":
             return keras.optimizers.Adagrad(initial_accumulator_value=recipe.initial_accumulator, **common)
         case "adam":
             return keras.optimizers.Adam(**common)
+        case "adamw":  # Loshchilov and Hutter (2019)
+            optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **common)
+            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+            return optimizer
         case "sgd":
             return keras.optimizers.SGD(momentum=recipe.momentum, **common)
-
-
-def _batches(examples: int, recipe: Recipe) -> NDArray[np.int32]:
-    """Indices ``[steps, batch]`` of a walk through shuffle after shuffle of all examples."""
-    random = np.random.default_rng(recipe.seed)
-    needed = recipe.steps * recipe.batch_size
-    passes = [random.permutation(examples) for _ in range(-(-needed // examples))]
-    return np.concatenate(passes)[:needed].astype(np.int32).reshape(recipe.steps, recipe.batch_size)
 
 
 def score(model: Any, examples: Examples) -> Score:

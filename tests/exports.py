@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -71,6 +72,12 @@ def _numpy(path: Path, images: Images) -> Logits:
                 values = values @ kernel[()] + bias[()]
                 if config["activation"] == "relu":
                     values = np.maximum(values, 0)
+            case "BatchNormalization":
+                name = f"layers/{_in_file(config['name'], layers)}/vars"
+                gamma, beta, mean, variance = (values[()] for values in weights[name].values())
+                values = (values - mean) / np.sqrt(variance + np.float32(config["epsilon"])) * gamma + beta
+            case "ReLU":
+                values = np.maximum(values, 0)
             case "InputLayer" | "Dropout":
                 pass
             case other:
@@ -79,7 +86,8 @@ def _numpy(path: Path, images: Images) -> Logits:
 
 
 def _in_file(name: str, layers: list[dict[str, object]]) -> str:
-    """What Keras calls a layer in the weights: dense, dense_1, …, in their order."""
-    dense = [layer["config"]["name"] for layer in layers if layer["class_name"] == "Dense"]  # type: ignore[index]
-    number = dense.index(name)
-    return f"dense_{number}" if number else "dense"
+    """What Keras calls a layer in the weights: dense, dense_1, …, by their kinds, in their order."""
+    kinds = {layer["config"]["name"]: str(layer["class_name"]) for layer in layers}  # type: ignore[index]
+    number = [other for other, kind in kinds.items() if kind == kinds[name]].index(name)
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kinds[name]).lower()
+    return f"{kind}_{number}" if number else kind

@@ -17,8 +17,19 @@ IMAGES = tiny.examples(203).images
 
 @pytest.mark.parametrize(
     "recipe",
-    [{}, {"hidden_units": [5]}, {"hidden_units": [7, 4], "dropout": 0.3, "l2": 0.1}],
-    ids=["linear", "one hidden layer", "two with dropout"],
+    [
+        {},
+        {"hidden_units": [5]},
+        {"hidden_units": [7, 4], "dropout": 0.3, "l2": 0.1},
+        {
+            "hidden_units": [7, 4],
+            "normalization": "batch",
+            "input_dropout": 0.2,
+            "steps": 60,
+            "averaging": 0.9,
+        },
+    ],
+    ids=["linear", "one hidden layer", "two with dropout", "normalized and averaged"],
 )
 def test_every_runtime_gives_the_same_answers(recipe: dict[str, object], tmp_path: Path) -> None:
     model = train(tiny.recipe(**recipe), tiny.examples(20), tiny.examples(5)).model

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from digits import training
+from digits.augmentation import Distorter
+from digits.backend import keras
 from digits.errors import InputError
 from digits.evaluation import Answers, summary
 from digits.examples import Examples
@@ -71,21 +73,32 @@ def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.flo
     memory = [
         np.full_like(v, recipe.initial_accumulator * (recipe.optimizer == "adagrad")) for v in variables
     ]
+    averages = variables
+    distorter = Distorter(recipe.augmentation, examples.height, examples.width)
     for step in range(recipe.steps):
         batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
         kernel, bias = variables
-        error = softmax(x[batch] @ kernel + bias, axis=1) - y[batch]
+        pixels = x[batch]
+        if not recipe.augmentation.off:
+            distorted = distorter(examples.images[batch], np.random.default_rng([recipe.seed, step]))
+            pixels = distorted.reshape(len(batch), -1) / examples.pixel_maximum
+        error = softmax(pixels @ kernel + bias, axis=1) - y[batch]
+        rate = recipe.learning_rate
+        if recipe.schedule == "cosine":
+            rate *= (1 + np.cos(np.pi * step / recipe.steps)) / 2
         penalty = recipe.l1 * np.sign(kernel) + 2 * recipe.l2 * kernel
-        for i, gradient in enumerate([x[batch].T @ error + penalty, error.sum(axis=0)]):
+        for i, gradient in enumerate([pixels.T @ error + penalty, error.sum(axis=0)]):
             if recipe.clip_norm is not None:
                 gradient = gradient * min(1, recipe.clip_norm / np.linalg.norm(gradient))
             if recipe.optimizer == "adagrad":
                 memory[i] += gradient**2
-                variables[i] = variables[i] - recipe.learning_rate * gradient / np.sqrt(memory[i] + 1e-7)
+                variables[i] = variables[i] - rate * gradient / np.sqrt(memory[i] + 1e-7)
             else:
-                memory[i] = recipe.momentum * memory[i] - recipe.learning_rate * gradient
+                memory[i] = recipe.momentum * memory[i] - rate * gradient
                 variables[i] = variables[i] + memory[i]
-    return variables[0], variables[1]
+        keep = recipe.averaging if step else 0.0
+        averages = [keep * a + (1 - keep) * v for a, v in zip(averages, variables, strict=True)]
+    return averages[0], averages[1]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +114,11 @@ def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.flo
         {"momentum": 0.9},
         {"optimizer": "adagrad"},
         {"optimizer": "adagrad", "clip_norm": 0.3, "l2": 0.2, "initial_accumulator": 0.5},
+        {"schedule": "cosine", "steps": 20},
+        {"schedule": "cosine", "optimizer": "adagrad", "steps": 20},
+        {"averaging": 0.9, "steps": 20},
+        {"averaging": 0.6, "schedule": "cosine", "momentum": 0.5, "snapshots": [2, 5]},
+        {"augmentation": tiny.NOT_DISTORTED | {"rotation": 30.0, "elastic": 0.3}, "steps": 20, "periods": 4},
     ],
 )
 def test_training_takes_the_steps_that_the_recipe_says(changes: dict[str, object]) -> None:
@@ -120,11 +138,20 @@ def test_training_takes_the_steps_that_the_recipe_says(changes: dict[str, object
         {"momentum": 0.5},
         {"optimizer": "adagrad"},
         {"optimizer": "adam"},
+        {"optimizer": "adamw"},
         {"learning_rate": 0.11},
         {"batch_size": 5},
         {"seed": 1},
         {"dropout": 0.5},
+        {"input_dropout": 0.5},
         {"hidden_units": [4]},
+        {"normalization": "batch"},
+        {"schedule": "cosine"},
+        {"averaging": 0.5},
+        *(
+            {"augmentation": tiny.NOT_DISTORTED | {name: 0.5}}
+            for name in ("rotation", "shift", "zoom", "shear", "elastic")
+        ),
     ],
 )
 def test_every_setting_acts(changes: dict[str, object]) -> None:
@@ -132,9 +159,34 @@ def test_every_setting_acts(changes: dict[str, object]) -> None:
     assert trained_weights(**{**plain, **changes}) != trained_weights(**plain)
 
 
+def test_weight_decay_pulls_weights_to_zero_beside_the_gradient() -> None:
+    """Of AdamW: by the learning rate times the decay, and the weights alone."""
+    changes: dict[str, object] = {"hidden_units": [4], "normalization": "batch", "steps": 1, "periods": 1}
+    before = built(**changes).get_weights()
+    plain, decayed = (
+        train(tiny.recipe(optimizer="adamw", weight_decay=decay, **changes), TRAIN, VALIDATION).model
+        for decay in (0.0, 0.5)
+    )
+    names = [variable.path.rpartition("/")[2] for variable in plain.weights]
+    assert names.count("kernel") == 2
+    for name, old, without, found in zip(
+        names, before, plain.get_weights(), decayed.get_weights(), strict=True
+    ):
+        expected = without - 0.1 * 0.5 * old if name == "kernel" else without
+        assert_allclose(found, expected, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
 @pytest.mark.parametrize("hidden_units", [[], [4, 4]])
 def test_the_same_recipe_gives_the_same_weights(hidden_units: list[int]) -> None:
-    changes = {"hidden_units": hidden_units, "dropout": 0.3, "optimizer": "adam"}
+    changes = {
+        "hidden_units": hidden_units,
+        "normalization": "batch",
+        "input_dropout": 0.1,
+        "dropout": 0.3,
+        "optimizer": "adam",
+        "averaging": 0.9,
+        "augmentation": tiny.NOT_DISTORTED | {"rotation": 20.0, "elastic": 0.5},
+    }
     assert trained_weights(**changes) == trained_weights(**changes)
 
 
@@ -170,8 +222,28 @@ def test_snapshots_are_the_first_layer_after_that_many_steps(hidden_units: list[
         assert_array_equal(at.biases, bias)
 
 
-def test_snapshots_between_periods_change_nothing() -> None:
-    assert trained_weights(snapshots=[1, 5]) == trained_weights(snapshots=[])
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_snapshots_between_periods_change_nothing(averaging: float) -> None:
+    found, plain = (trained_weights(snapshots=steps, averaging=averaging) for steps in ([1, 5], []))
+    assert found == plain
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see(averaging: float) -> None:
+    recipe = tiny.recipe(hidden_units=[5], normalization="batch", averaging=averaging, snapshots=[6])
+    trained = train(recipe, TRAIN, VALIDATION)
+    (at,) = trained.snapshots
+    pixels = TRAIN.images.reshape(len(TRAIN), -1).astype(np.float32) / 16
+    until_relu = keras.Sequential(trained.model.layers[:-2])  # neither the ReLU nor the logits
+    expected = until_relu(TRAIN.images.astype(np.float32))
+    assert_allclose(pixels @ at.weights.reshape(6, 5) + at.biases, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_averaged_weights_are_those_that_are_scored_and_kept() -> None:
+    recipe = tiny.recipe(averaging=0.9, learning_rate=0.3, steps=20, periods=2, snapshots=[20])
+    trained = train(recipe, TRAIN, VALIDATION)
+    assert trained.periods[-1].train == score(trained.model, TRAIN)
+    assert_array_equal(trained.snapshots[0].weights.reshape(6, 3), trained.model.get_weights()[0])
 
 
 def test_score_agrees_with_the_evaluation() -> None:

@@ -60,22 +60,38 @@ def _entry(of: Examples, kind: str) -> dict[str, object]:
     }
 
 
+NOT_DISTORTED = {
+    "rotation": 0.0,
+    "shift": 0.0,
+    "zoom": 0.0,
+    "shear": 0.0,
+    "elastic": 0.0,
+    "elastic_scale": 5.0,
+}
+
+
 def recipe(**changes: object) -> Recipe:
     """A linear classifier's short training by plain gradient descent, but for ``changes``."""
     plain: dict[str, object] = {
         "hidden_units": [],
+        "normalization": None,
+        "input_dropout": 0.0,
         "dropout": 0.0,
         "l1": 0.0,
         "l2": 0.0,
         "optimizer": "sgd",
         "learning_rate": 0.1,
+        "schedule": "constant",
         "initial_accumulator": 0.1,
         "momentum": 0.0,
+        "weight_decay": 0.0,
+        "averaging": 0.0,
         "clip_norm": None,
         "batch_size": 4,
         "steps": 6,
         "periods": 2,
         "snapshots": [],
         "seed": 0,
+        "augmentation": NOT_DISTORTED,
     }
     return Recipe.model_validate({**plain, **changes})
