@@ -32,7 +32,8 @@ run: install ## The whole pipeline, JOBS=n stages at a time; then metrics, figur
 	@$(BIN)/digits fingerprint
 	@$(MAKE) --no-print-directory results
 
-mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it)
+mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best
+	@$(if $(RECIPE),$(BIN)/digits recipe '$(RECIPE)')
 	$(DVC) exp run -S data.source=mnist
 	@$(MAKE) --no-print-directory results
 
@@ -43,8 +44,7 @@ results:
 	@echo
 	@ls plots/*/*.png
 	@echo
-	@$(BIN)/digits card
-	@$(BIN)/digits report
+	@$(MAKE) --no-print-directory report
 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
 	@$(BIN)/digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
@@ -52,7 +52,8 @@ compare: install ## What differs between A (HEAD) and B (workspace), and whether
 plots: install ## DVC's plots as a page that needs no network; of A and B, what differs
 	@$(BIN)/digits plots $(if $(A),'$(A)') $(if $(B),'$(B)')
 
-report: install ## The last run's results as a page: figures, a board to draw on, mistakes, experiments
+report: install ## The last run's results as a page: figures, a board to draw on, mistakes; and model cards
+	@$(BIN)/digits card
 	@$(BIN)/digits report
 
 repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric

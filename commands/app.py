@@ -31,6 +31,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def _models() -> list[str]:
+    """The models that were trained, for a shell to complete."""
+    return sorted(path.parent.name for path in Path("models").glob("*/model.tflite"))
+
+
+def _recipes() -> list[str]:
+    return sorted(path.stem for path in Path("recipes").glob("*.yaml"))
+
+
 @app.command()
 def compare(
     before: Annotated[str, typer.Argument(help="A git revision, a DVC experiment, or workspace.")] = "HEAD",
@@ -66,7 +75,7 @@ def predict(
     images: Annotated[
         list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")
     ],
-    model: Annotated[str, typer.Option(help="Which network answers.")] = "dnn",
+    model: Annotated[str, typer.Option(help="Which network answers.", autocompletion=_models)] = "dnn",
     format: Annotated[Style, typer.Option(help="How the answers are printed.")] = Style.TABLE,
 ) -> None:
     """Say what is on pictures of any size, dark on light or light on dark.
@@ -77,6 +86,22 @@ def predict(
     from commands.predict import main
 
     sys.exit(main(images, model=model, style=format.value))
+
+
+@app.command()
+def recipe(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One of recipes/; without it, all are listed.", autocompletion=_recipes),
+    ] = None,
+) -> None:
+    """Put a named recipe's settings into params.yaml: then make run, or dvc repro.
+
+    Comments and other settings stay as they are.
+    """
+    from commands.recipe import main
+
+    sys.exit(main(name))
 
 
 @app.command()

@@ -1,5 +1,9 @@
 """Run an exported network without TensorFlow, through LiteRT."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +47,23 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
         if len(batch) != size:
             size = len(batch)
             interpreter.resize_tensor_input(image_input["index"], batch.shape)
-            interpreter.allocate_tensors()
+            with _unsaid():
+                interpreter.allocate_tensors()
         interpreter.set_tensor(image_input["index"], batch)
         interpreter.invoke()
         parts.append(interpreter.get_tensor(output))
     return np.concatenate(parts)
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """While the block runs, nothing reaches standard error: LiteRT says there how it will compute."""
+    sys.stderr.flush()
+    said = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(said, 2)
+        os.close(said)

@@ -14,6 +14,7 @@ from tests import tiny
 from tests.conftest import REPOSITORY
 
 SPLITS = {"train": 60, "validation": 40, "test": 30}
+ENTRY = {"title": "Tiny", "homepage": "https://example.org", "licence": "CC0"}
 #: Enough for answers that differ from image to image.
 LEARNING: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.005, "steps": 60, "snapshots": [2, 60]}
 IDENTITY = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -25,7 +26,7 @@ def finished(
     size: tuple[int, int] = (8, 8),
     pixel_maximum: int = 16,
     class_names: tuple[str, ...] = ("0", "1", "2"),
-    title: str = "Tiny",
+    entry: dict[str, str] | None = None,
     **recipes: dict[str, Any],
 ) -> Path:
     """Everything that the stages write, but for data/raw and plots/data, in ``root``.
@@ -35,7 +36,7 @@ def finished(
         size: of the images.
         pixel_maximum: the value of full ink.
         class_names: in the order of the labels.
-        title: of the data source.
+        entry: what the catalogue says of the data source, beside its files.
         recipes: changes to a tiny recipe, by model; without any, a linear one and a dnn.
     """
     recipes = recipes or {"linear": {}, "dnn": {"hidden_units": [16, 8], "dropout": 0.2}}
@@ -65,11 +66,11 @@ def finished(
         train.main(name, root)
         evaluate.main(name, root)
         plot.main(name, root)
-    write_lock(root, params["train"], title)
+    write_lock(root, params["train"], entry or ENTRY)
     return root
 
 
-def write_lock(root: Path, recipes: dict[str, Any], title: str) -> None:
+def write_lock(root: Path, recipes: dict[str, Any], entry: dict[str, str]) -> None:
     """A dvc.lock of the files as they are."""
 
     def outs(*patterns: str) -> list[dict[str, str]]:
@@ -82,12 +83,11 @@ def write_lock(root: Path, recipes: dict[str, Any], title: str) -> None:
             for path in files
         ]
 
-    catalogue = {"tiny": {"title": title, "homepage": "https://example.org", "licence": "CC0"}}
     stages: dict[str, Any] = {
         "split": {
             "params": {
                 "params.yaml": {"data.source": "tiny", "data.rows": 100},
-                "data/sources.yaml": catalogue,
+                "data/sources.yaml": {"tiny": entry},
             },
             "outs": outs("data/splits/*", "metrics/data.json"),
         }

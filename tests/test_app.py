@@ -29,7 +29,17 @@ def digits(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]
 def test_help_names_every_verb() -> None:
     process = digits("--help")
     assert process.returncode == 0
-    assert VERBS == ["card", "compare", "fingerprint", "plots", "predict", "repeat", "report", "verify"]
+    assert VERBS == [
+        "card",
+        "compare",
+        "fingerprint",
+        "plots",
+        "predict",
+        "recipe",
+        "repeat",
+        "report",
+        "verify",
+    ]
     for verb in VERBS:
         assert f" {verb} " in process.stdout
 
@@ -49,6 +59,7 @@ def test_a_shell_completes_the_verbs(shell: str) -> None:
     words = {"COMP_WORDS": "digits re", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "digits re"}
     fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     process = digits(_DIGITS_COMPLETE=f"complete_{shell}", **words, **fish)
+    assert "recipe" in process.stdout
     assert "report" in process.stdout
     assert "repeat" in process.stdout
     assert "predict" not in process.stdout

@@ -16,7 +16,9 @@ NAMES = ("a|b", "<script>", "*[x](y)*")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return finished(tmp_path_factory.mktemp("cards"), class_names=NAMES, title="Title: with a colon | <i>")
+    return finished(
+        tmp_path_factory.mktemp("cards"), class_names=NAMES, entry={"title": "Title: with a colon | <i>"}
+    )
 
 
 def written(root: Path, model: str) -> tuple[dict[str, Any], str]:
@@ -52,9 +54,26 @@ def test_the_text_says_what_it_is_and_what_it_is_not(model: str, says: str, root
     assert says in text
     assert f"{figures['accuracy']:.4f} ({figures['accuracy_low']:.4f}–{figures['accuracy_high']:.4f})" in text
     assert f"of the test images, {1 - figures['accuracy']:.1%} were answered wrongly" in text
-    assert "Not for cheques, post codes" in text
+    assert "**Not for anything where a wrong answer costs somebody something**" in text
     assert "60 images to learn from, 40 to choose by, 30 to test on" in text
     assert "\n\n\n" not in text
+
+
+def test_digits_are_not_for_cheques(tmp_path: Path) -> None:
+    folder = finished(
+        tmp_path, class_names=tuple("0123456789"), entry={"title": "Digits", "licence": "CC0"}, linear={}
+    )
+    front, text = written(folder, "linear")
+    assert "**Not for cheques, post codes, exams" in text
+    assert (front["license"], front["license_name"]) == ("other", "code MIT, data CC0")
+    assert "handwritten-digits" in front["tags"]
+
+
+def test_a_source_that_says_little_of_itself(root: Path) -> None:
+    front, text = written(root, "linear")
+    assert front["license_name"] == "code MIT, data not stated"
+    assert "handwritten-digits" not in front["tags"]
+    assert "; licence not stated." in text
 
 
 def test_names_are_text_in_markdown_and_html(root: Path) -> None:

@@ -144,7 +144,7 @@ class TestThePage:
             written(root)
 
     def test_names_are_escaped_everywhere(self, tmp_path: Path) -> None:
-        folder = finished(tmp_path, class_names=HOSTILE, title="<i>Title</i>")
+        folder = finished(tmp_path, class_names=HOSTILE, entry={"title": "<i>Title</i>"})
         commit(folder, "experiment: <u>under</u>")
         parsed = Parsed(written(folder))
         tags = [tag for tag, _ in parsed.elements]
@@ -153,6 +153,10 @@ class TestThePage:
         assert {attributes.get("class") for tag, attributes in parsed.elements if tag == "b"} == {None}
         for words in (*HOSTILE, "<i>Title</i>", "<u>under</u>"):
             assert words in parsed.text
+
+    def test_a_source_that_says_little_of_itself(self, tmp_path: Path) -> None:
+        text = Parsed(written(finished(tmp_path, entry={"title": "Mine"}, linear={}))).text
+        assert "tiny , Mine, licence not stated." in text
 
     def test_files_of_another_run_are_named(self, tmp_path: Path) -> None:
         folder = finished(tmp_path, linear={})
@@ -359,6 +363,22 @@ SEVEN: Strokes = [[(0.3, 0.2), (0.7, 0.2), (0.45, 0.8)]]
 CROSS: Strokes = [[(0.2, 0.3), (0.8, 0.9)], [(0.75, 0.25), (0.3, 0.8)]]
 
 
+TWO_FINGERS = """() => {
+    const canvas = document.getElementById("canvas"), box = canvas.getBoundingClientRect();
+    canvas.setPointerCapture = () => {};
+    const send = (kind, pointerId, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {
+        pointerId,
+        bubbles: true,
+        clientX: box.left + x * box.width / 280,
+        clientY: box.top + y * box.height / 280,
+    }));
+    send("pointerdown", 1, 40, 60);
+    send("pointerdown", 2, 200, 200);
+    send("pointermove", 2, 210, 210);
+    send("pointermove", 1, 80, 60);
+    send("pointerup", 2, 210, 210);
+    send("pointerup", 1, 80, 60);
+}"""
 ANSWERS = """() => Object.fromEntries([...document.querySelectorAll("[data-answer-of]")].map(label => {
     const model = label.dataset.answerOf;
     const cells = document.querySelectorAll(`[data-probability-of=${model}]`);
@@ -578,6 +598,13 @@ class TestInABrowser:
             seen.page.locator("#clear").tap()
             seen.page.locator("#canvas").tap()
             assert self.answers(seen)["linear"][0] != "–"
+            dot = self.picture(seen, tmp_path / "dot.png").read_bytes()
+            seen.page.evaluate(TWO_FINGERS)
+            self.picture(seen, tmp_path / "one.png")
+        assert dot != (tmp_path / "one.png").read_bytes()
+        drawn = np.asarray(Image.open(tmp_path / "one.png").convert("L"))
+        assert drawn[60, 40] == drawn[60, 80] == 0  # the first finger's stroke
+        assert drawn[200, 200] == drawn[130, 120] == 255  # not the second's, nor a line between them
 
     def test_the_linear_model_says_why(self, seen: Opened, root: Path) -> None:
         """Over the pixels, the evidence adds up to the logit less the mean of all, but for the biases."""
@@ -594,6 +621,23 @@ class TestInABrowser:
             text = seen.page.locator("#evidence-text").text_content() or ""
             way, amount = re.findall(r"speak (for|against) “\d” with ([\d.]+) nats", text)[0]
             assert (1 if way == "for" else -1) * float(amount) == pytest.approx(expected[number], abs=0.006)
+        seen.page.locator("#clear").click()
+        self.draw(seen, CROSS)  # after which the answer is explained again, not the class that was chosen
+        assert seen.page.locator("#evidence-class").input_value() == str(
+            np.argmax(self.answers(seen)["linear"][1])
+        )
+
+    def test_on_paper_everything_is_there(self, seen: Opened) -> None:
+        seen.page.emulate_media(media="print")
+        seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert seen.page.locator("details:not([open])").count() == 0
+        shots = seen.page.locator("[data-step]").all()
+        assert [shot.is_visible() for shot in shots] == [True] * 4
+        tiles = seen.page.locator(".tile").all()
+        assert all("(" in tile.inner_text() for tile in tiles)  # whose mistake it is
+        assert not seen.page.locator(".draw").is_visible()
+        wide = "() => [...document.querySelectorAll('.scroll')].map(box => box.scrollWidth - box.clientWidth)"
+        assert max(seen.page.evaluate(wide)) <= 1
 
     def test_hostile_names_stay_text(self, tmp_path: Path) -> None:
         folder = finished(tmp_path, class_names=HOSTILE)

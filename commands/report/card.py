@@ -47,9 +47,15 @@ def _front_matter(model: Model, results: Results) -> str:
     test = model.metrics["test"]
     document = {
         "library_name": "keras",
-        "license": "mit",
+        "license": "other",
+        "license_name": f"code MIT, data {results.licence}",
         "pipeline_tag": "image-classification",
-        "tags": ["image-classification", "handwritten-digits", "litert", "onnx"],
+        "tags": [
+            "image-classification",
+            *(["handwritten-digits"] if _of_digits(results) else []),
+            "litert",
+            "onnx",
+        ],
         "metrics": ["accuracy", "f1"],
         "model-index": [
             {
@@ -58,7 +64,7 @@ def _front_matter(model: Model, results: Results) -> str:
                     {
                         "task": {"type": "image-classification"},
                         "dataset": {
-                            "name": str(results.catalogue.get("title") or results.source),
+                            "name": results.title,
                             "type": results.source,
                             "split": "test",
                         },
@@ -100,15 +106,15 @@ def _text(model: Model, results: Results) -> str:
             if hidden
             else "Multinomial logistic regression on the pixels."
         ),
-        title="handwritten digits" if results.source in ("digits", "mnist", "mnist-full") else results.source,
+        of_digits=_of_digits(results),
         height=takes.height,
         width=takes.width,
         pixel_maximum=takes.pixel_maximum,
         classes=len(takes.class_names),
         class_names=Markup(", ").join(_plain(name) for name in takes.class_names),
-        source_title=results.catalogue.get("title") or results.source,
-        homepage=results.catalogue.get("homepage"),
-        licence=results.catalogue.get("licence") or "not stated",
+        title=results.title,
+        homepage=results.homepage,
+        licence=results.licence,
         rows={split: f"{count:,}" for split, count in rows.items()},
         recipe=[(key, words(value)) for key, value in model.recipe.items()],
         numbers=f"{model.numbers:,}",
@@ -120,6 +126,10 @@ def _text(model: Model, results: Results) -> str:
         confused=_confused(model),
         wrong_share=f"{1 - test['accuracy']:.1%}",
     )
+
+
+def _of_digits(results: Results) -> bool:
+    return results.validation.class_names == tuple("0123456789")
 
 
 def _confused(model: Model) -> list[tuple[int, str, str]]:

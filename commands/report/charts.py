@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 420, 260
-LEFT, RIGHT, TOP, BOTTOM = 58, 22, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 70, 22, 12, 40
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def curves(
     x_label: str,
     y_label: str,
     from_zero: bool,
+    most: float | None = None,
 ) -> Chart:
     """Lines over steps.
 
@@ -98,6 +99,7 @@ def curves(
         x_label: with the unit.
         y_label: the same.
         from_zero: whether the vertical axis begins at zero; it ends above the highest value.
+        most: what no value can be more than: the axis has no higher number.
     """
     xs = [x for values, _ in series.values() for x in values]
     ys = [y for _, values in series.values() for y in values]
@@ -115,7 +117,8 @@ def curves(
         )
         for name, values in series.items()
     ]
-    return Chart(title, x_label, y_label, across.ticks(), up.ticks(), lines, [])
+    ticks = [tick for tick in up.ticks() if most is None or tick.at >= up(most)]
+    return Chart(title, x_label, y_label, across.ticks(), ticks, lines, [])
 
 
 def reliability(title: str, bins: Sequence[tuple[float, float, int, float, float]]) -> Chart:

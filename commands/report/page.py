@@ -31,6 +31,8 @@ MOST, MOST_MISTAKES = 5_000_000, 400_000
 MISTAKES = 150
 #: With more classes than this, a table of them against each other is too large to read or send.
 MOST_CLASSES = 40
+#: Pixels of a side under which little is left of a drawing.
+COARSE = 16
 #: Pictures in a row.
 COLUMNS = 10
 
@@ -92,7 +94,7 @@ def page(results: Results, root: Path) -> str:
         for model in models:
             model.too_large = model not in with_networks
         return environment.get_template("page.html").render(
-            title="Handwritten digits: " + " and ".join(model.name for model in models),
+            title=f"{' and '.join(model.name for model in models)}: {results.title}",
             css=Markup(source(environment, "page.css")[0]),  # noqa: S704  # the project's own files
             page_js=Markup(source(environment, "page.js")[0]),  # noqa: S704
             draw_js=Markup(source(environment, "draw.js")[0]),  # noqa: S704
@@ -105,6 +107,7 @@ def page(results: Results, root: Path) -> str:
             models=models,
             box=takes.box,
             mass=takes.centring == "mass",
+            coarse=max(takes.height, takes.width) < COARSE,
             recipes=list(_recipes(results.models)),
             commit=_commit(root),
             environment=flat(results.environment),
@@ -158,7 +161,8 @@ def _curves(model: Model) -> list[charts.Chart]:
 
     def chart(title: str, column: str, y_label: str, *, from_zero: bool) -> charts.Chart:
         series = {split: (steps, model.history[f"{split}_{column}"]) for split in ("train", "validation")}
-        return charts.curves(title, series, x_label="step", y_label=y_label, from_zero=from_zero)
+        most = None if from_zero else 1.0
+        return charts.curves(title, series, x_label="step", y_label=y_label, from_zero=from_zero, most=most)
 
     return [
         chart("Log loss", "log_loss", "nats per example", from_zero=True),

@@ -79,7 +79,9 @@ class Results:
 
     Attributes:
         source: the data source's name.
-        catalogue: its entry in the catalogue, as it was then.
+        title: what the catalogue called it then.
+        homepage: the same, if it had one.
+        licence: the same.
         params: all other parameters of the run, by dotted key.
         data: metrics/data.json.
         environment: metrics/environment.json.
@@ -89,7 +91,9 @@ class Results:
     """
 
     source: str
-    catalogue: dict[str, Any]
+    title: str
+    homepage: str | None
+    licence: str
     params: dict[str, Any]
     data: dict[str, Any]
     environment: dict[str, Any]
@@ -112,12 +116,14 @@ def read_results(root: Path) -> Results:
         recorded = [stage.get("params") or {} for stage in stages.values()]
         params = {key: value for at in recorded for key, value in at.get("params.yaml", {}).items()}
         source = str(params["data.source"])
+        catalogue = [at["data/sources.yaml"][source] for at in recorded if "data/sources.yaml" in at]
+        entry = catalogue[0] if catalogue else {}
         validation = Examples.load(root / "data/splits/validation.npz")
         return Results(
             source=source,
-            catalogue=dict(
-                next((at["data/sources.yaml"][source] for at in recorded if "data/sources.yaml" in at), {})
-            ),
+            title=str(entry.get("title") or source),
+            homepage=entry.get("homepage"),
+            licence=str(entry.get("licence") or "not stated"),
             params=flat({key: at for key, at in params.items() if not key.startswith("train.")}),
             data=_json(root / "metrics/data.json"),
             environment=_environment(root / "metrics/environment.json"),

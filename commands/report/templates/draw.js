@@ -187,13 +187,14 @@
   const networks = data.models.map(model => ({...model, network: model.network && new Network(model.network)}));
   const canvas = $("canvas"), pen = $("pen");
   const context = canvas.getContext("2d", {willReadFrequently: true});
-  let last = null, down = false, place = {x: canvas.width / 2, y: canvas.height / 2};
+  let last = null, finger = null, down = false, place = {x: canvas.width / 2, y: canvas.height / 2};
 
   const clear = () => {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     last = null;
     down = false;
+    $("evidence-class").dataset.follow = "yes";
     showPen();
     answer();
   };
@@ -310,7 +311,8 @@
     };
   };
   canvas.addEventListener("pointerdown", event => {
-    if (event.button) return;
+    if (event.button || last) return; // one pen at a time
+    finger = event.pointerId;
     canvas.setPointerCapture(event.pointerId);
     last = place = at(event);
     stroke(last, last);
@@ -318,7 +320,7 @@
     answer();
   });
   canvas.addEventListener("pointermove", event => {
-    if (!last) return;
+    if (!last || event.pointerId !== finger) return;
     const moved = event.getCoalescedEvents?.() ?? [];
     for (const each of moved.length ? moved : [event]) {
       place = at(each);
@@ -328,7 +330,8 @@
     showPen();
     answerSoon();
   });
-  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => {
+  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, event => {
+    if (event.pointerId !== finger) return;
     last = null;
     answer();
   });

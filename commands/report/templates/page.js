@@ -4,6 +4,11 @@
   const every = (selector, within = document) => [...within.querySelectorAll(selector)];
   document.documentElement.classList.add("scripted");
 
+  // On paper nothing is folded.
+  const folded = every("details:not([open])");
+  addEventListener("beforeprint", () => folded.forEach(each => { each.dataset.was = each.open; each.open = true; }));
+  addEventListener("afterprint", () => folded.forEach(each => { each.open = each.dataset.was === "true"; }));
+
   // One snapshot at a time.
   for (const input of every("input[data-snapshots]")) {
     const shots = every("[data-step]", document.getElementById(input.dataset.snapshots));
