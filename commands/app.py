@@ -1,5 +1,6 @@
 """The verbs of ``python -m digits``: what each takes; the work is done in the module of its name."""
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -189,6 +190,9 @@ def verify(
 
 def run() -> None:
     """The command line; what a person can mend ends in one line and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal can't show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="digits")
     except (InputError, OSError) as error:

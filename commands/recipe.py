@@ -43,6 +43,8 @@ def _put(recipes: dict[str, Any], path: Path) -> list[str]:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
+    null = "tag:yaml.org,2002:null"  # written out, not left empty
+    yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar(null, "null"))
     document = yaml.load(path.read_text(encoding="utf-8"))
     changed: list[str] = []
     for model, recipe in recipes.items():

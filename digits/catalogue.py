@@ -16,6 +16,10 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
 
 
+#: Characters that end lines or steer devices: tables and pages would not keep them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def _last_part(url: str) -> str:
     """The last part of the URL's path; nothing if it is no URL."""
     try:
@@ -80,6 +84,8 @@ class _Source(Section):
     def _unique(cls, names: list[str]) -> list[str]:
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"{excerpt(min(twice))} twice, expected a name of its own for each class")
+        if odd := [name for name in names if _CONTROL.search(name)]:
+            raise ValueError(f"{excerpt(odd[0])}, expected a name of one line without control characters")
         return names
 
 

@@ -145,6 +145,8 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
 
 def _ink(picture: Image.Image) -> tuple[NDArray[np.float64], str] | None:
     """How much ink each pixel has, ``[height, width]`` in 0–1, and its polarity in words."""
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        picture = Image.fromarray(np.clip(np.asarray(picture) / 257, 0, 255).astype(np.uint8))
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
@@ -169,6 +171,7 @@ def _extents(any_ink: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 def _centre_of_mass(ink: NDArray[np.floating]) -> tuple[float, float]:
     """Row and column, in pixels from the first pixel's edge."""
+    ink = ink.astype(np.float64)
     total = ink.sum()
     rows, columns = (np.arange(side) + 0.5 for side in ink.shape)
     return float(ink.sum(axis=1) @ rows / total), float(ink.sum(axis=0) @ columns / total)

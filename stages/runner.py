@@ -1,5 +1,7 @@
 """Run a stage from the command line."""
 
+import atexit
+import contextlib
 import gc
 import inspect
 import os
@@ -28,12 +30,21 @@ def run(main: Callable[..., None]) -> NoReturn:
                 do="see the stage's first line",
             )
         main(*given)
+        if sys.stdout:  # there is none where a shell has closed it
+            sys.stdout.flush()
     except (InputError, OSError) as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+        _end("\n".join(f"error: {line}" for line in str(error).splitlines()), 1)
     except KeyboardInterrupt:
-        sys.exit(130)
-    # The process ends with all its files closed: taking apart what TensorFlow and Matplotlib made,
-    # object by object, would only take time.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+        _end("", 130)
+    _end("", 0)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    """End the process without taking apart, object by object, what TensorFlow and Matplotlib made."""
+    for stream, last in ((sys.stdout, ""), (sys.stderr, f"{message}\n" if message else "")):
+        if stream:
+            with contextlib.suppress(OSError):  # nobody listens any more
+                stream.write(last)
+                stream.flush()
+    atexit._run_exitfuncs()  # which remove temporary files
+    os._exit(status)

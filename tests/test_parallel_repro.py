@@ -239,6 +239,34 @@ def left_over(mark: str) -> list[str]:
     return found
 
 
+def test_half_a_list_of_used_paths_is_no_hindrance(repository: Path) -> None:
+    """What a process leaves that was killed while it wrote; DVC by itself refuses to start beside it."""
+    (repository / ".dvc/tmp").mkdir(exist_ok=True)
+    (repository / ".dvc/tmp/rwlock").write_text('{"write": {"/somewhere"')
+    process = parallel(repository, SLEEP="0")
+    assert process.returncode == 0, process.stdout
+
+
+def test_a_run_that_nobody_reads_stops(repository: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tools.parallel_repro", "--jobs", "2"],
+        cwd=repository,
+        env=environment(SLEEP="1", PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == 1
+    assert said.endswith("\nerror: nobody reads the output any more; what had begun was stopped\n")
+    assert "Traceback" not in said
+    assert parallel(repository, SLEEP="0").returncode == 0  # and has left no lock
+
+
 @pytest.fixture
 def remote(repository: Path) -> Path:
     """A folder that has every output of the repository, whose default remote it is."""

@@ -82,6 +82,16 @@ def test_size_and_place_do_not_matter() -> None:
     assert np.abs(one.image.astype(int) - other.image).max() <= 2
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_sixteen_bits_of_grey_are_read_as_eight(swapped: bool, tmp_path: Path) -> None:
+    grey = np.asarray(stroke().convert("L")).astype(np.uint16) * 150 + 20_000  # neither end is black or white
+    Image.fromarray(65_535 - grey if swapped else grey).save(tmp_path / "a.png")
+    found, plain = frame(read_picture(str(tmp_path / "a.png")), TAKES), frame(stroke(), TAKES)
+    assert found
+    assert plain
+    assert_array_equal(found.image, plain.image)
+
+
 def test_transparent_ground_is_paper() -> None:
     picture = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
     picture.paste((0, 0, 0, 255), (20, 10, 30, 50))

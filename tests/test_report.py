@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 import webbrowser
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -29,7 +30,7 @@ from digits.errors import InputError
 from digits.framing import ModelInput
 from tests.browser import Opened, needs_browser, opened
 from tests.conftest import REPOSITORY
-from tests.finished import commit, finished
+from tests.finished import commit, finished, git
 
 HOSTILE = ("<b>bold</b>", '"></script><script>alert(1)</script>', "{{ 7 * 7 }} & 'c'")
 
@@ -162,7 +163,7 @@ class TestThePage:
         folder = finished(tmp_path, linear={})
         assert "dvc.lock records:" not in Parsed(written(folder)).text
         path = folder / "metrics/linear/test.json"
-        path.write_text(path.read_text().replace("accuracy_low", "accuracy_low "))
+        path.write_text(path.read_text() + "\n")
         assert (
             "Not all of this is what dvc.lock records: metrics/linear/test.json."
             in Parsed(written(folder)).text
@@ -191,6 +192,40 @@ class TestThePage:
         parsed = Parsed(written(folder))
         assert "With 45 classes a table would be too large" in parsed.text
         assert not [1 for _, attributes in parsed.elements if attributes.get("class") == "confusion"]
+
+    def test_a_model_that_is_no_longer_wired_or_of_other_data_is_left_out(self, tmp_path: Path) -> None:
+        folder = finished(tmp_path)
+        (folder / "dvc.yaml").write_text("vars: [{models: [dnn]}]")
+        assert "linear: " not in Parsed(written(folder)).text
+        (folder / "dvc.yaml").unlink()
+        assert "linear" in Parsed(written(folder)).text
+        lock = yaml.safe_load((folder / "dvc.lock").read_text())
+        split = "data/splits/validation.npz"
+        lock["stages"]["evaluate@linear"]["deps"] = [{"path": split, "md5": "of other data"}]
+        (folder / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
+        shutil.rmtree(folder / "models/linear")
+        assert "dnn: Tiny" in Parsed(written(folder)).text
+
+    def test_a_link_stays_a_link(self, tmp_path: Path) -> None:
+        folder = finished(tmp_path, linear={})
+        (folder / "there").mkdir()
+        (folder / "page.html").symlink_to("there/index.html")
+        assert main(output=folder / "page.html", open_page=False, root=folder) == 0
+        assert (folder / "page.html").is_symlink()
+        assert (folder / "there/index.html").is_file()
+
+    def test_many_periods_and_snapshots_are_thinned_out(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(report, "MARKS", 1)
+        monkeypatch.setattr(report, "MOST_WEIGHTS", 1)
+        parsed = Parsed(written(root))
+        steps = [attributes["data-step"] for _, attributes in parsed.elements if "data-step" in attributes]
+        assert steps == ["60", "60"]  # the last of each model
+        assert "train, step 60" in parsed.text
+        assert "train, step 30" not in parsed.text
+        monkeypatch.undo()
+        written(root)
 
     def test_without_git_or_experiments(self, tmp_path: Path) -> None:
         folder = finished(tmp_path, linear={})
@@ -224,8 +259,26 @@ class TestThePage:
             ("dvc.lock", b"stages: {train@a: {}}", "dvc.lock: found a run that can't be read"),
             ("models/dnn/model.onnx", b"\xff\xff", "model.onnx: found a damaged file"),
             ("models/dnn/input.json", b"{}", "input.json: found a damaged file"),
-            ("models/dnn/snapshots.npz", b"PK", "dvc.lock: found a run that can't be read"),
-            ("metrics/dnn/test.json", b"[]", "test.json: found no mapping"),
+            ("models/dnn/model.onnx", b"", "model.onnx: found an empty file"),
+            ("models/dnn/snapshots.npz", b"PK", "snapshots.npz: found a damaged file"),
+            ("models/dnn/snapshots.npz", b"", "snapshots.npz: found a damaged file"),
+            ("models/dnn/history.csv", b"step,train_log_loss\n1\n", "history.csv: found a damaged file"),
+            ("models/dnn/history.csv", b"step\nnan\n", "history.csv: found a damaged file"),
+            (
+                "models/dnn/variables.csv",
+                b"name,shape,numbers\na,1,x\n",
+                "variables.csv: found a damaged file",
+            ),
+            ("plots/dnn/units.csv", b"step\n", "units.csv: found a damaged file"),
+            ("metrics/data.json", b"{}", "data.json: found a damaged file"),
+            ("metrics/dnn/test.json", b"[]", "test.json: found a damaged file"),
+            ("metrics/dnn/test.json", b'{"accuracy": null}', "test.json: found a damaged file"),
+            ("metrics/dnn/test_classes.csv", b"class\na\n", "test_classes.csv: found a damaged file"),
+            (
+                "predictions/dnn/validation.csv",
+                b"actual,predicted,probability_of_actual,probability_of_predicted\n0,1,0.1,0.5\n",
+                "validation.csv: found 1 answers, expected one to each of 40 images",
+            ),
             ("predictions/dnn/test.csv", b"a,b\n", "test.csv: found a damaged table"),
         ],
     )
@@ -244,6 +297,7 @@ class TestThePage:
         [
             ("plots/dnn/page.html", "found a place in plots/dnn, expected one that no stage writes"),
             ("metrics", "found a folder"),
+            ("params.yaml", "found a name of another kind, expected one that ends in .html"),
         ],
     )
     def test_bad_places_are_refused(self, output: str, message: str, root: Path) -> None:
@@ -268,11 +322,24 @@ class TestHistory:
         commit(tmp_path, "experiment: damaged metrics")
         (tmp_path / "params.yaml").write_text("train: [")
         commit(tmp_path, "experiment: damaged params")
+        (tmp_path / "params.yaml").write_text("train: 2020-13-45")
+        commit(tmp_path, "experiment: a\u2028date")
         (tmp_path / "params.yaml").unlink()
         commit(tmp_path, "experiment: none at all")
         found = experiments(tmp_path)
-        assert [at.metrics for at in found] == [{}, {}, {}]
-        assert [at.params for at in found] == [{}, {}, {"train.m.steps": 1, "train.gone.steps": 1}]
+        assert [at.metrics for at in found] == [{}, {}, {}, {}]
+        assert [at.params for at in found] == [{}, {}, {}, {"train.m.steps": 1, "train.gone.steps": 1}]
+        assert [at.title for at in found][1] == "a\u2028date"
+
+    def test_a_project_in_a_folder_of_its_repository(self, tmp_path: Path) -> None:
+        folder = tmp_path / "inside"
+        (folder / "metrics/m").mkdir(parents=True)
+        (folder / "params.yaml").write_text("train: {m: {steps: 1}}")
+        (folder / "metrics/m/test.json").write_text('{"accuracy": 0.5, "large": 1' + "0" * 400 + "}")
+        commit(tmp_path, "experiment: nested")
+        git(tmp_path, "config", "grep.patternType", "fixed")
+        (found,) = experiments(folder)
+        assert found.metrics == {("m", "test", "accuracy"): 0.5}
 
     def test_this_project_has_its_story(self) -> None:
         titles = [at.title for at in experiments(REPOSITORY)]

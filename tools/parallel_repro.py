@@ -10,6 +10,7 @@ Where a default remote is configured, a stage that lacks nothing but files is pu
 
 import argparse
 import gc
+import json
 import multiprocessing
 import os
 import signal
@@ -24,9 +25,11 @@ from typing import Any, NamedTuple
 
 import dvc.cli
 from dvc.exceptions import DvcException
+from dvc.lock import make_lock
 from dvc.progress import Tqdm
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 #: What DVC says when another of its processes uses a path; a matter of moments between siblings.
@@ -59,6 +62,9 @@ def main() -> None:
             sys.exit(reproduce(arguments.targets, jobs=arguments.jobs))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter's last flush fails again
+        sys.exit("error: nobody reads the output any more; what had begun was stopped")
     except DvcException as error:
         sys.exit(f"error: {error}")
 
@@ -116,6 +122,7 @@ class _Survey(NamedTuple):
 
 def _survey(targets: list[str]) -> _Survey:
     with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
+        _mend_path_locks(repo)
         status = repo.status(targets=targets or None, with_deps=bool(targets))
         remote = repo.config["core"].get("remote")
         if not status:  # the graph takes time to make, and nobody needs it then
@@ -135,6 +142,20 @@ def _survey(targets: list[str]) -> _Survey:
             },
             remote=remote,
         )
+
+
+def _mend_path_locks(repo: Repo) -> None:
+    """Remove DVC's list of who uses which path where a process was killed while it wrote it.
+
+    DVC refuses to start beside half a list. It is of processes that run now: should one do so, it loses
+    its entry, which matters only to another that wants the same stage.
+    """
+    record = Path(repo.tmp_dir, RWLOCK_FILE)
+    with make_lock(f"{repo.tmp_dir}/{RWLOCK_LOCK}", tmp_dir=repo.tmp_dir), suppress(FileNotFoundError):
+        try:
+            json.loads(record.read_text(encoding="utf-8"))
+        except ValueError:
+            record.unlink()
 
 
 def _incomplete(status: dict[str, list[Any]]) -> dict[str, bool]:
@@ -237,7 +258,7 @@ class _Run:
                 outputs: dict[Any, _Child] = {child.output: child for child in self.children}
                 for output in wait(list(outputs), PAUSE):
                     self.take_output(outputs[output])
-        except KeyboardInterrupt:
+        except BaseException:  # an interrupt, or nobody reads what is printed
             _stop(self.children)
             raise
         return self.failed

@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,23 @@ class Experiment:
 
 def experiments(root: Path) -> list[Experiment]:
     """The experiments that led to HEAD, the newest first; none where there is no git or no commit."""
-    log = _git(root, "log", "--grep", f"^{PREFIX}", "--format=%H %s").decode(errors="replace")
-    subjects = [line.partition(" ")[::2] for line in log.splitlines()]
+    words = ("log", "-z", "--basic-regexp", "--grep", f"^{PREFIX}", "--encoding=UTF-8", "--format=%H %s")
+    log = _git(root, *words).decode(errors="replace")
+    subjects = [line.partition(" ")[::2] for line in log.split("\0") if line]
     # git's --grep looks at every line of a message.
     commits = [(name, title.removeprefix(PREFIX)) for name, title in subjects if title.startswith(PREFIX)]
     names = [name for name, _ in commits]
-    params = [_params(text) for text in _files(root, (f"{name}:params.yaml" for name in names))]
+    params = [_params(text) for text in _files(root, (f"{name}:./params.yaml" for name in names))]
     places = [
         (at, model, split)
         for at, found in enumerate(params)
-        for model in dict.fromkeys(key.split(".")[1] for key in found if key.startswith("train."))
+        for model in dict.fromkeys(
+            key.split(".")[1] for key in found if key.startswith("train.") and "\n" not in key
+        )
         for split in SPLITS
     ]
     metrics: list[dict[tuple[str, str, str], float]] = [{} for _ in names]
-    paths = (f"{names[at]}:metrics/{model}/{split}.json" for at, model, split in places)
+    paths = (f"{names[at]}:./metrics/{model}/{split}.json" for at, model, split in places)
     for (at, model, split), text in zip(places, _files(root, paths), strict=True):
         metrics[at] |= {(model, split, name): value for name, value in _metrics(text).items()}
     return [
@@ -91,7 +95,7 @@ def _git(root: Path, *words: str, given: bytes = b"") -> bytes:
 def _params(text: bytes | None) -> dict[str, Any]:
     try:
         document = parse_yaml((text or b"").decode(), "params.yaml")
-    except (ParseError, UnicodeDecodeError):
+    except (ParseError, ValueError):  # ValueError: of a date that is none, or of bytes that are no text
         return {}
     return flat(document) if isinstance(document, dict) else {}
 
@@ -103,4 +107,11 @@ def _metrics(text: bytes | None) -> dict[str, float]:
         return {}
     if not isinstance(document, dict):
         return {}
-    return {key: value for key, value in document.items() if isinstance(value, int | float)}
+    return {key: float(value) for key, value in document.items() if _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and isfinite(value)
+    except OverflowError:
+        return False

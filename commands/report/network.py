@@ -32,6 +32,8 @@ def load_network(path: Path) -> dict[str, Any]:
         raise InputError(
             path, found=f"a damaged file ({error})", expected="an ONNX model", do="dvc repro train"
         ) from None
+    if not graph.node:
+        raise InputError(path, found="an empty file", expected="an ONNX model", do="dvc repro train")
     for node in graph.node:
         if node.op_type not in OPERATIONS:
             raise InputError(

@@ -26,9 +26,11 @@ from digits.errors import InputError
 from digits.examples import Examples
 from digits.files import replacing
 
-#: Bytes that the page may take, so that it can be sent; and of these, what pictures of mistakes may.
-MOST, MOST_MISTAKES = 5_000_000, 400_000
+#: Bytes that the page may take, so that it can be sent; pixels of mistakes, and of a model's weights.
+MOST, MOST_MISTAKES, MOST_WEIGHTS = 5_000_000, 400_000, 800_000
 MISTAKES = 150
+#: Marks on a line.
+MARKS = 100
 #: With more classes than this, a table of them against each other is too large to read or send.
 MOST_CLASSES = 40
 #: Pixels of a side under which little is left of a drawing.
@@ -57,7 +59,7 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
     """
     results = read_results(root)
     _check(output, root)
-    with replacing(output) as partial:
+    with replacing(output.resolve()) as partial:  # a link stays, and leads to the new page
         partial.write_text(page(results, root), encoding="utf-8", newline="\n")
     address = output.resolve().as_uri()
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {address}")
@@ -69,6 +71,10 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
 def _check(output: Path, root: Path) -> None:
     if output.is_dir():
         raise InputError(output, found="a folder", expected="a file's name", do=f"try {output}/index.html")
+    if output.suffix not in (".html", ".htm"):
+        raise InputError(
+            output, found="a name of another kind", expected="one that ends in .html", do="add it"
+        )
     for out in (out["path"] for stage in recorded_stages(root).values() for out in stage.get("outs", ())):
         if output.resolve().is_relative_to((root / out).resolve()):
             raise InputError(
@@ -116,12 +122,12 @@ def page(results: Results, root: Path) -> str:
             networks={"models": [model.for_drawing() for model in models], "colours": PUOR},
         )
 
-    document = render(models)
-    # The smaller network answers where both would make the page too large to send.
-    for model in sorted(models, key=lambda model: -model.numbers):
-        if len(document.encode()) <= MOST:
-            break
-        document = render([other for other in models if other.numbers < model.numbers])
+    # The largest networks go first where all would make the page too large to send.
+    drawn = sorted(models, key=lambda model: model.numbers)
+    document = render(drawn)
+    while drawn and len(document.encode()) > MOST:
+        drawn.pop()
+        document = render(drawn)
     return document
 
 
@@ -157,10 +163,13 @@ class _Shown:
 
 
 def _curves(model: Model) -> list[charts.Chart]:
-    steps = model.history["step"]
+    # Of many periods, so many marks as can be told apart; the last is among them.
+    every = -(-len(model.history["step"]) // MARKS)
+    history = {column: values[::-1][::every][::-1] for column, values in model.history.items()}
+    steps = history["step"]
 
     def chart(title: str, column: str, y_label: str, *, from_zero: bool) -> charts.Chart:
-        series = {split: (steps, model.history[f"{split}_{column}"]) for split in ("train", "validation")}
+        series = {split: (steps, history[f"{split}_{column}"]) for split in ("train", "validation")}
         most = None if from_zero else 1.0
         return charts.curves(title, series, x_label="step", y_label=y_label, from_zero=from_zero, most=most)
 
@@ -228,7 +237,11 @@ class _Shot:
 
 def _shots(model: Model, class_names: tuple[str, ...], limit: float) -> Iterable[_Shot]:
     taken = model.snapshots
-    for step, weights in zip(taken.steps, taken.weights, strict=True):
+    _, height, width, units = taken.weights.shape if len(taken.steps) else (0, 1, 1, 1)
+    most = max(1, MOST_WEIGHTS // (height * width * units))
+    every = -(-len(taken.steps) // most)  # from the last one back, so that this is there
+    shown = list(zip(taken.steps, taken.weights, strict=True))[::-1][::every][::-1]
+    for step, weights in shown:
         judged, names = "", list(class_names)
         if taken.hidden:
             verdicts = taken.verdicts.get(step) or [""] * weights.shape[-1]

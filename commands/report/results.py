@@ -1,16 +1,23 @@
 """What the last run left in the workspace, read for a report."""
 
+import csv
 import hashlib
 import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from commands.flattening import flat
 from commands.report.history import SPLITS
+from commands.report.wording import METRICS
 from digits.errors import InputError
 from digits.examples import Examples
 from digits.files import read_csv
@@ -18,6 +25,19 @@ from digits.framing import ModelInput
 from digits.predictions import Predicted
 from digits.typed_yaml import read_mapping
 
+#: What reading a damaged file may end in.
+DAMAGED = (
+    AttributeError,
+    BadZipFile,
+    csv.Error,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 #: What DVC calls the stage that trains a model, in dvc.lock.
 TRAIN = "train@"
 
@@ -110,7 +130,7 @@ def read_results(root: Path) -> Results:
     """
     stages = recorded_stages(root)
     try:
-        names = [stage.removeprefix(TRAIN) for stage in stages if stage.startswith(TRAIN)]
+        names = [name for name in _trained(stages) if name in _wired(root, name)]
         if not names:
             raise InputError(root / "dvc.lock", found="no trained model", expected="some", do="make run")
         recorded = [stage.get("params") or {} for stage in stages.values()]
@@ -119,13 +139,24 @@ def read_results(root: Path) -> Results:
         catalogue = [at["data/sources.yaml"][source] for at in recorded if "data/sources.yaml" in at]
         entry = catalogue[0] if catalogue else {}
         validation = Examples.load(root / "data/splits/validation.npz")
+        models = [
+            _model(name, params.get(f"train.{name}") or {}, root, validation.class_names) for name in names
+        ]
+        for model in models:
+            if len(model.predicted["validation"].actual) != len(validation):
+                raise InputError(
+                    root / f"predictions/{model.name}/validation.csv",
+                    found=f"{len(model.predicted['validation'].actual)} answers",
+                    expected=f"one to each of {len(validation)} images",
+                    do="dvc repro evaluate",
+                )
         return Results(
             source=source,
             title=str(entry.get("title") or source),
             homepage=entry.get("homepage"),
             licence=str(entry.get("licence") or "not stated"),
             params=flat({key: at for key, at in params.items() if not key.startswith("train.")}),
-            data=_json(root / "metrics/data.json"),
+            data=_data(root / "metrics/data.json"),
             environment=_environment(root / "metrics/environment.json"),
             models=[
                 _model(name, params.get(f"train.{name}") or {}, root, validation.class_names)
@@ -164,19 +195,64 @@ def recorded_stages(root: Path) -> dict[str, dict[str, Any]]:
     return stages
 
 
+def _trained(stages: dict[str, dict[str, Any]]) -> list[str]:
+    """The models that were trained and then evaluated on the splits that are there now.
+
+    dvc.lock remembers stages that dvc.yaml has lost; such a model's answers are to other images.
+    """
+    splits = {out["path"]: out["md5"] for out in stages.get("split", {}).get("outs", ())}
+    found = []
+    for stage in stages:
+        if stage.startswith(TRAIN):
+            name = stage.removeprefix(TRAIN)
+            seen = stages.get(f"evaluate@{name}", {}).get("deps", ())
+            if all(splits.get(dep["path"], dep["md5"]) == dep["md5"] for dep in seen):
+                found.append(name)
+    return found
+
+
+def _wired(root: Path, default: str) -> list[str]:
+    """The models that dvc.yaml names; where it names none in this project's way, ``default`` alone."""
+    if not (root / "dvc.yaml").is_file():
+        return [default]
+    for variables in read_mapping(root / "dvc.yaml").get("vars") or []:
+        if isinstance(variables, dict) and isinstance(variables.get("models"), list):
+            return [str(name) for name in variables["models"]]
+    return [default]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """Whatever is wrong with what the file holds is said of the file.
+
+    Raises:
+        InputError: it is damaged.
+        OSError: it can't be read.
+    """
+    try:
+        yield path
+    except DAMAGED as error:
+        raise InputError(
+            path,
+            found=f"a damaged file ({type(error).__name__}: {error})",
+            expected="what the pipeline writes",
+            do="dvc checkout, or dvc repro",
+        ) from None
+
+
 def _model(name: str, recipe: dict[str, Any], root: Path, class_names: tuple[str, ...]) -> Model:
     folder, metrics = root / "models" / name, root / "metrics" / name
+    with _reading(folder / "variables.csv") as path:
+        variables = read_csv(path)
+        sum(map(int, variables["numbers"]))
     return Model(
         name=name,
         folder=folder,
         recipe=dict(recipe),
-        variables=read_csv(folder / "variables.csv"),
-        history={
-            column: [float(value) for value in values]
-            for column, values in read_csv(folder / "history.csv").items()
-        },
-        metrics={split: _json(metrics / f"{split}.json") for split in SPLITS},
-        classes={split: read_csv(metrics / f"{split}_classes.csv") for split in SPLITS},
+        variables=variables,
+        history=_history(folder / "history.csv"),
+        metrics={split: _metrics(metrics / f"{split}.json") for split in SPLITS},
+        classes={split: _classes(metrics / f"{split}_classes.csv") for split in SPLITS},
         predicted={
             split: Predicted.load(root / "predictions" / name / f"{split}.csv", class_names)
             for split in SPLITS
@@ -186,22 +262,64 @@ def _model(name: str, recipe: dict[str, Any], root: Path, class_names: tuple[str
     )
 
 
+def _history(path: Path) -> dict[str, list[float]]:
+    with _reading(path):
+        history = {column: [_number(value) for value in values] for column, values in read_csv(path).items()}
+        for column in ("log_loss", "accuracy"):
+            for split in ("train", "validation"):
+                history[f"{split}_{column}"][-1]
+        return history
+
+
+def _classes(path: Path) -> dict[str, list[str]]:
+    with _reading(path):
+        classes = read_csv(path)
+        for column in ("precision", "recall", "f1", "examples"):
+            [_number(value) for value in classes[column]]
+        return classes
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    with _reading(path):
+        metrics = _json(path)
+        for key in (*METRICS, "accuracy_low", "accuracy_high"):
+            _number(metrics[key])
+        return metrics
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not isfinite(number):
+        raise ValueError(f"{value} is no finite number")
+    return number
+
+
 def _snapshots(path: Path, units: Path) -> Snapshots:
-    with np.load(path, allow_pickle=False) as archive:
+    with _reading(path), np.load(path, allow_pickle=False) as archive:
         steps, weights, hidden = archive["steps"].tolist(), archive["weights"], archive["layer"] != "logits"
     verdicts: dict[int, list[str]] = {}
     if units.is_file():
-        table = read_csv(units)
-        for step, verdict in zip(table["step"], table["verdict"], strict=True):
-            verdicts.setdefault(int(step), []).append(verdict)
+        with _reading(units):
+            table = read_csv(units)
+            for step, verdict in zip(table["step"], table["verdict"], strict=True):
+                verdicts.setdefault(int(step), []).append(verdict)
     return Snapshots(steps, weights, bool(hidden), verdicts)
 
 
 def _json(path: Path) -> dict[str, Any]:
-    document = json.loads(path.read_bytes())
-    if not isinstance(document, dict):
-        raise InputError(path, found="no mapping", expected="keys with values", do="dvc repro")
-    return document
+    with _reading(path):
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict):
+            raise ValueError("no mapping")
+        return document
+
+
+def _data(path: Path) -> dict[str, Any]:
+    with _reading(path):
+        data = _json(path)
+        for split in ("train", *SPLITS):
+            int(data["rows"][split])
+        return data
 
 
 def _environment(path: Path) -> dict[str, Any]:

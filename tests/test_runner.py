@@ -1,0 +1,75 @@
+"""How a stage's process ends, whatever becomes of its output."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+STAGE = """
+import atexit
+import sys
+from digits.errors import InputError
+from stages.runner import run
+
+atexit.register(lambda: open("tidied", "w").close())
+
+def main(what):
+    print("x" * 100_000)
+    if what == "bad":
+        raise InputError("a", found="b", expected="c", do="d")
+    if what == "mistake":
+        raise KeyError(what)
+    if what == "interrupt":
+        raise KeyboardInterrupt
+
+run(main)
+"""
+
+
+def stage(what: str, cwd: Path, redirect: str = "> out") -> "subprocess.CompletedProcess[str]":
+    (cwd / "stage.py").write_text(STAGE)
+    return subprocess.run(
+        ["sh", "-c", f'"$0" stage.py {what} {redirect}', sys.executable],  # noqa: S607
+        cwd=cwd,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+        | {"PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "said"),
+    [("good", 0, ""), ("bad", 1, "error: a: found b, expected c; d\n"), ("interrupt", 130, "")],
+)
+def test_output_is_whole_and_what_was_left_is_tidied(
+    what: str, status: int, said: str, tmp_path: Path
+) -> None:
+    process = stage(what, tmp_path)
+    assert (process.returncode, process.stderr) == (status, said)
+    assert (tmp_path / "out").stat().st_size == 100_001
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_mistake_of_the_project_keeps_its_traceback(tmp_path: Path) -> None:
+    process = stage("mistake", tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.startswith("Traceback")
+
+
+def test_a_closed_output_is_no_failure(tmp_path: Path) -> None:
+    process = stage("good", tmp_path, ">&-")
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_one(tmp_path: Path) -> None:
+    process = stage("good", tmp_path, "> /dev/full")
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: [Errno 28]")
+    assert process.stderr.count("\n") == 1
