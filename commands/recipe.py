@@ -67,9 +67,13 @@ def _update(section: Any, values: dict[str, Any], key: str, changed: list[str]) 
         if isinstance(value, dict):
             _update(section[name], value, f"{key}.{name}", changed)
         elif section[name] != value:
-            changed.append(f"{key}.{name} {section[name]} → {value}")
+            changed.append(f"{key}.{name} {_words(section[name])} → {_words(value)}")
             if isinstance(value, list):
                 section[name].clear()
                 section[name].extend(value)  # stays on its line, with its comment
             else:
                 section[name] = value
+
+
+def _words(value: Any) -> str:
+    return "null" if value is None else str(value)

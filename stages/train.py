@@ -1,6 +1,7 @@
 """Train one classifier: python -m stages.train linear|dnn"""
 
 import math
+import time
 from pathlib import Path
 
 from digits.examples import Examples
@@ -11,14 +12,22 @@ from digits.training import Period, Trained, train
 from stages.params import load_params
 from stages.runner import run
 
+PERIOD = "{:6} {:6} {:10.4f} {:10.4f} {:12.4f} {:12.4f} {:10.4f} {:10.4f} {:8.0f}"
+
 
 def main(model: str, root: Path = Path()) -> None:
     recipe = load_params(root).recipe(model)
     training = Examples.load(root / "data/splits/train.npz")
     validation = Examples.load(root / "data/splits/validation.npz")
 
-    print("               -- log loss -------  - of predicted classes -  -- accuracy -------")
-    print("period   step      train validation        train   validation      train validation")
+    print("               -- log loss -------  - of predicted classes -  -- accuracy -------  seconds")
+    print("period   step      train validation        train   validation      train validation     left")
+    start = time.monotonic()
+
+    def print_period(at: Period) -> None:
+        left = (time.monotonic() - start) / at.period * (recipe.periods - at.period)
+        print(PERIOD.format(at.period, at.step, *figures(at), left), flush=True)
+
     trained = train(recipe, training, validation, report=print_period)
 
     for name, shape, _ in variables(trained):
@@ -65,11 +74,6 @@ def figures(at: Period) -> tuple[float, float, float, float, float, float]:
         at.train.accuracy,
         at.validation.accuracy,
     )
-
-
-def print_period(at: Period) -> None:
-    line = "{:6} {:6} {:10.4f} {:10.4f} {:12.4f} {:12.4f} {:10.4f} {:10.4f}"
-    print(line.format(at.period, at.step, *figures(at)), flush=True)
 
 
 if __name__ == "__main__":
