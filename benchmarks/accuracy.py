@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.mnist import MNIST
-from digits.examples import Examples
+from digits.catalogue import load_source
+from digits.parsing import read_source
 from digits.recipe import Recipe
 from digits.significance import mean_interval
 from digits.splitting import Splits, split
@@ -42,14 +43,8 @@ def main() -> None:
 def read_splits() -> Splits:
     """The splits that the pipeline makes of MNIST."""
     data = load_params(ROOT).data
-
-    def read(name: str) -> Examples:
-        table = np.loadtxt(MNIST / name, np.uint8, delimiter=",")
-        return Examples(table[:, 1:].reshape(-1, 28, 28), table[:, 0], 255, tuple("0123456789"))
-
     return split(
-        read("mnist_train_small.csv"),
-        read("mnist_test.csv"),
+        *read_source(MNIST, load_source(ROOT / "data/sources.yaml", "mnist")),
         rows=data.rows,
         validation_fraction=data.validation_fraction,
         test_fraction=data.test_fraction,

@@ -14,6 +14,7 @@ from dvc.exceptions import NotDvcRepoError
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 
+from commands.output import keep_out
 from commands.revisions import WORKSPACE, commit_of
 from digits.errors import InputError
 from digits.files import replacing
@@ -104,11 +105,7 @@ def _in_script(code: str) -> str:
 def _check(repo: Repo, revisions: list[str], output: Path) -> None:
     for revision in revisions:
         commit_of(repo, revision)
-    for out in repo.index.outs:
-        if output.resolve().is_relative_to(out.fs_path):
-            raise InputError(
-                output, found=f"a place in {out}", expected="one that no stage writes", do="name another"
-            )
+    keep_out(output, ((out, out.fs_path) for out in repo.index.outs))
 
 
 def _failed(found: Any) -> set[str]:

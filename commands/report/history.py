@@ -36,7 +36,7 @@ class Experiment:
 def experiments(root: Path) -> list[Experiment]:
     """The experiments that led to HEAD, the newest first; none where there is no git or no commit."""
     words = ("log", "-z", "--basic-regexp", "--grep", f"^{PREFIX}", "--encoding=UTF-8", "--format=%H %s")
-    log = _git(root, *words).decode(errors="replace")
+    log = git(root, *words).decode(errors="replace")
     subjects = [line.partition(" ")[::2] for line in log.split("\0") if line]
     # git's --grep looks at every line of a message.
     commits = [(name, title.removeprefix(PREFIX)) for name, title in subjects if title.startswith(PREFIX)]
@@ -70,7 +70,7 @@ def changed_keys(found: Iterable[Experiment]) -> list[str]:
 def _files(root: Path, names: Iterable[str]) -> list[bytes | None]:
     """The contents of ``revision:path`` objects, None for what isn't there; by one process for all."""
     asked = "".join(f"{name}\n" for name in names).encode()
-    answer = _git(root, "cat-file", "--batch", given=asked) if asked else b""
+    answer = git(root, "cat-file", "--batch", given=asked) if asked else b""
     contents: list[bytes | None] = []
     start = 0
     while start < len(answer):
@@ -85,7 +85,8 @@ def _files(root: Path, names: Iterable[str]) -> list[bytes | None]:
     return contents
 
 
-def _git(root: Path, *words: str, given: bytes = b"") -> bytes:
+def git(root: Path, *words: str, given: bytes = b"") -> bytes:
+    """What a git command prints; nothing where there is no git, or it fails."""
     try:
         return subprocess.run(["git", *words], cwd=root, input=given, capture_output=True).stdout  # noqa: S607
     except FileNotFoundError:

@@ -3,7 +3,6 @@
 It is no stage: it shows git's history and the commit, which an output recorded in dvc.lock cannot.
 """
 
-import subprocess
 import webbrowser
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from commands.flattening import flat
+from commands.output import keep_out
 from commands.report import charts
-from commands.report.history import SPLITS, Experiment, changed_keys, experiments
+from commands.report.history import SPLITS, Experiment, changed_keys, experiments, git
 from commands.report.network import load_network
 from commands.report.pictures import PUOR, Sheet, ink_sheet, weight_sheet
-from commands.report.results import Model, Results, read_results, recorded_stages
+from commands.report.results import Model, Results, read_results
 from commands.report.wording import METRICS, figure, share, words
 from digits.calibration import bins
 from digits.errors import InputError
@@ -58,7 +58,7 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
         InputError: the pipeline hasn't run, or the page would lie in an output of a stage.
     """
     results = read_results(root)
-    _check(output, root)
+    _check(output, root, results.outputs)
     with replacing(output.resolve()) as partial:  # a link stays, and leads to the new page
         partial.write_text(page(results, root), encoding="utf-8", newline="\n")
     address = output.resolve().as_uri()
@@ -68,18 +68,14 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
     return 0
 
 
-def _check(output: Path, root: Path) -> None:
+def _check(output: Path, root: Path, outputs: list[str]) -> None:
     if output.is_dir():
         raise InputError(output, found="a folder", expected="a file's name", do=f"try {output}/index.html")
     if output.suffix not in (".html", ".htm"):
         raise InputError(
             output, found="a name of another kind", expected="one that ends in .html", do="add it"
         )
-    for out in (out["path"] for stage in recorded_stages(root).values() for out in stage.get("outs", ())):
-        if output.resolve().is_relative_to((root / out).resolve()):
-            raise InputError(
-                output, found=f"a place in {out}", expected="one that no stage writes", do="name another"
-            )
+    keep_out(output, ((out, (root / out).resolve()) for out in outputs))
 
 
 def page(results: Results, root: Path) -> str:
@@ -93,34 +89,35 @@ def page(results: Results, root: Path) -> str:
     environment.filters |= {"figure": figure, "thousands": "{:,}".format, "share": share, "words": words}
     source = environment.loader.get_source  # type: ignore[union-attr]
     models = [_Shown(model, results.validation) for model in results.models]
-    history = experiments(root)
     takes = results.models[-1].takes
+    heads, rows = _experiment_table(experiments(root))
+    shown: dict[str, Any] = {
+        "title": f"{' and '.join(model.name for model in models)}: {results.title}",
+        "css": Markup(source(environment, "page.css")[0]),  # noqa: S704  # the project's own files
+        "page_js": Markup(source(environment, "page.js")[0]),  # noqa: S704
+        "draw_js": Markup(source(environment, "draw.js")[0]),  # noqa: S704
+        "frame": charts,
+        "sections": SECTIONS,
+        "splits": SPLITS,
+        "metrics": METRICS,
+        "results": results,
+        "class_names": results.validation.class_names,
+        "models": models,
+        "box": takes.box,
+        "mass": takes.centring == "mass",
+        "coarse": max(takes.height, takes.width) < COARSE,
+        "recipes": list(_recipes(results.models)),
+        "commit": _commit(root),
+        "environment": flat(results.environment),
+        "experiment_heads": heads,
+        "experiments": rows,
+    }
 
     def render(with_networks: list[_Shown]) -> str:
         for model in models:
             model.too_large = model not in with_networks
-        return environment.get_template("page.html").render(
-            title=f"{' and '.join(model.name for model in models)}: {results.title}",
-            css=Markup(source(environment, "page.css")[0]),  # noqa: S704  # the project's own files
-            page_js=Markup(source(environment, "page.js")[0]),  # noqa: S704
-            draw_js=Markup(source(environment, "draw.js")[0]),  # noqa: S704
-            frame=charts,
-            sections=SECTIONS.items(),
-            splits=SPLITS,
-            metrics=METRICS.items(),
-            results=results,
-            class_names=results.validation.class_names,
-            models=models,
-            box=takes.box,
-            mass=takes.centring == "mass",
-            coarse=max(takes.height, takes.width) < COARSE,
-            recipes=list(_recipes(results.models)),
-            commit=_commit(root),
-            environment=flat(results.environment),
-            experiment_heads=_experiment_heads(history),
-            experiments=_experiment_rows(history),
-            networks={"models": [model.for_drawing() for model in models], "colours": PUOR},
-        )
+        networks = {"models": [model.for_drawing() for model in models], "colours": PUOR}
+        return environment.get_template("page.html").render(shown, networks=networks)
 
     # The largest networks go first where all would make the page too large to send.
     drawn = sorted(models, key=lambda model: model.numbers)
@@ -143,6 +140,7 @@ class _Shown:
             split: list(zip(*table.values(), strict=True)) for split, table in model.classes.items()
         }
         self.numbers = model.numbers
+        self.network = load_network(model.folder / "model.onnx")
         self.too_large = False
         self.curves = _curves(model)
         self.confusion = {
@@ -158,7 +156,7 @@ class _Shown:
 
     def for_drawing(self) -> dict[str, Any]:
         """What draw.js needs of it."""
-        network = None if self.too_large else load_network(self.model.folder / "model.onnx")
+        network = None if self.too_large else self.network
         return {"name": self.name, "takes": vars(self.model.takes), "network": network}
 
 
@@ -277,14 +275,12 @@ COMPARED = (
 )
 
 
-def _experiment_heads(history: list[Experiment]) -> list[str]:
-    figures = [f"{model} {head}" for model in _models_of(history) for _, _, head in COMPARED]
-    return ["commit", "experiment", *figures, *changed_keys(history)]
-
-
-def _experiment_rows(history: list[Experiment]) -> list[list[_Cell]]:
-    keys, models = changed_keys(history), _models_of(history)
-    return [
+def _experiment_table(history: list[Experiment]) -> tuple[list[str], list[list[_Cell]]]:
+    """The heads of the columns, and a row for each experiment."""
+    keys = changed_keys(history)
+    models = list(dict.fromkeys(model for at in history for model, _, _ in at.metrics))
+    figures = [f"{model} {head}" for model in models for _, _, head in COMPARED]
+    rows = [
         [
             _Cell(at.commit[:7]),
             _Cell(at.title),
@@ -298,24 +294,14 @@ def _experiment_rows(history: list[Experiment]) -> list[list[_Cell]]:
         ]
         for at in history
     ]
-
-
-def _models_of(history: list[Experiment]) -> list[str]:
-    return list(dict.fromkeys(model for at in history for model, _, _ in at.metrics))
+    return ["commit", "experiment", *figures, *keys], rows
 
 
 def _commit(root: Path) -> dict[str, Any] | None:
     """HEAD, and whether a tracked file is another one than there; None where git knows none."""
-
-    def git(*words: str) -> str | None:
-        try:
-            process = subprocess.run(["git", "--no-optional-locks", *words], cwd=root, capture_output=True)  # noqa: S607
-        except FileNotFoundError:
-            return None
-        return None if process.returncode else process.stdout.decode(errors="replace").strip()
-
-    head = git("log", "-1", "--format=%h %s")
+    head = git(root, "log", "-1", "--format=%h %s").decode(errors="replace").strip()
     if not head:
         return None
     name, _, title = head.partition(" ")
-    return {"name": name, "title": title, "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    changes = git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    return {"name": name, "title": title, "dirty": bool(changes)}

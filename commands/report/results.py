@@ -107,7 +107,8 @@ class Results:
         environment: metrics/environment.json.
         models: in the order of dvc.lock.
         validation: the validation split.
-        altered: files that are not the ones that dvc.lock records.
+        outputs: the paths that stages write, in the order of dvc.lock.
+        altered: those of them that are not what dvc.lock records.
     """
 
     source: str
@@ -119,6 +120,7 @@ class Results:
     environment: dict[str, Any]
     models: list[Model]
     validation: Examples
+    outputs: list[str]
     altered: list[str]
 
 
@@ -128,13 +130,15 @@ def read_results(root: Path) -> Results:
     Raises:
         InputError: the pipeline hasn't run, or a file of it is gone or damaged.
     """
-    stages = recorded_stages(root)
+    stages = _recorded_stages(root)
     try:
-        names = [name for name in _trained(stages) if name in _wired(root, name)]
+        wired = _wired(root)
+        names = [name for name in _trained(stages) if wired is None or name in wired]
         if not names:
             raise InputError(root / "dvc.lock", found="no trained model", expected="some", do="make run")
         recorded = [stage.get("params") or {} for stage in stages.values()]
         params = {key: value for at in recorded for key, value in at.get("params.yaml", {}).items()}
+        outs = [out for stage in stages.values() for out in stage.get("outs", ())]
         source = str(params["data.source"])
         catalogue = [at["data/sources.yaml"][source] for at in recorded if "data/sources.yaml" in at]
         entry = catalogue[0] if catalogue else {}
@@ -158,12 +162,10 @@ def read_results(root: Path) -> Results:
             params=flat({key: at for key, at in params.items() if not key.startswith("train.")}),
             data=_data(root / "metrics/data.json"),
             environment=_environment(root / "metrics/environment.json"),
-            models=[
-                _model(name, params.get(f"train.{name}") or {}, root, validation.class_names)
-                for name in names
-            ],
+            models=models,
             validation=validation,
-            altered=_altered(stages, root),
+            outputs=[out["path"] for out in outs],
+            altered=_altered(outs, root),
         )
     except FileNotFoundError as error:
         raise InputError(
@@ -178,7 +180,7 @@ def read_results(root: Path) -> Results:
         ) from None
 
 
-def recorded_stages(root: Path) -> dict[str, dict[str, Any]]:
+def _recorded_stages(root: Path) -> dict[str, dict[str, Any]]:
     """What dvc.lock says of each stage.
 
     Raises:
@@ -211,14 +213,14 @@ def _trained(stages: dict[str, dict[str, Any]]) -> list[str]:
     return found
 
 
-def _wired(root: Path, default: str) -> list[str]:
-    """The models that dvc.yaml names; where it names none in this project's way, ``default`` alone."""
+def _wired(root: Path) -> list[str] | None:
+    """The models that dvc.yaml names; None where it names none in this project's way."""
     if not (root / "dvc.yaml").is_file():
-        return [default]
+        return None
     for variables in read_mapping(root / "dvc.yaml").get("vars") or []:
         if isinstance(variables, dict) and isinstance(variables.get("models"), list):
             return [str(name) for name in variables["models"]]
-    return [default]
+    return None
 
 
 @contextmanager
@@ -327,9 +329,8 @@ def _environment(path: Path) -> dict[str, Any]:
     return _json(path) if path.is_file() else {}
 
 
-def _altered(stages: dict[str, Any], root: Path) -> list[str]:
+def _altered(outs: list[dict[str, Any]], root: Path) -> list[str]:
     """Outputs that are single files, and other ones than dvc.lock records."""
-    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
     return [
         out["path"]
         for out in outs

@@ -1,0 +1,23 @@
+"""Where a command may write."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from digits.errors import InputError
+
+
+def keep_out(output: Path, outs: Iterable[tuple[object, Path | str]]) -> None:
+    """Refuse a place in an output of a stage.
+
+    Args:
+        output: where a command would write.
+        outs: of each output of a stage, what it is called, and its path.
+
+    Raises:
+        InputError: ``output`` is one of them, or lies in one.
+    """
+    for name, path in outs:
+        if output.resolve().is_relative_to(path):
+            raise InputError(
+                output, found=f"a place in {name}", expected="one that no stage writes", do="name another"
+            )
