@@ -40,7 +40,9 @@ class Batches:
         return np.float32 if self.distorter else np.uint8
 
     def take(self, stops: Sequence[int], take_steps: TakeSteps, done: int = 0) -> Iterator[int]:
-        """Have the steps after ``done`` taken, and give each of ``stops``, rising, when it is reached."""
+        """Have the steps after ``done`` taken; gives the last one taken at each of ``stops``, which rise, and
+        as often between them as images are made.
+        """
         chunks = list(self._chunks(stops, done))
         if not chunks:
             return
@@ -52,8 +54,7 @@ class Batches:
                 if at + 1 < len(chunks):
                     ready = maker.submit(self.examples, *chunks[at + 1])
                 take_steps(images, labels)
-                if end in stops:
-                    yield end
+                yield end
 
     def examples(self, start: int, end: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
         """Images ``[steps, batch, height, width]`` and labels of the steps after ``start`` up to ``end``."""

@@ -44,6 +44,21 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
+@contextmanager
+def replacing_in(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill; its files go to ``folder`` if the block ends well, else none does."""
+    partial = folder.with_name(f".partial-{folder.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        folder.mkdir(exist_ok=True)
+        for path in sorted(partial.iterdir()):
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def write_json(path: Path, value: object) -> None:
     """``value`` as JSON that git can show line by line."""
     with replacing(path) as partial:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from digits.backend import keras, tf
 from digits.batches import Batches, TakeSteps
+from digits.checkpoint import Checkpoint
 from digits.errors import InputError
 from digits.examples import Examples
 from digits.recipe import Recipe
@@ -118,6 +119,7 @@ def train(
     validation: Examples,
     *,
     report: Callable[[Period], None] = lambda period: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """Train a network by ``recipe``, scoring it on both splits after each period.
 
@@ -130,7 +132,9 @@ def train(
         recipe: the network and its training.
         train: what it learns from.
         validation: what it is scored on beside.
-        report: called after each period.
+        report: called after each period, and at the start for each that lies behind ``checkpoint``.
+        checkpoint: where to begin, and to keep what was reached from time to time; without it, at the
+            first step, and nothing is kept. It changes nothing of what the training ends with.
 
     Raises:
         InputError: the loss is no longer a finite number.
@@ -150,17 +154,63 @@ def train(
     period_ends = range(period_steps, recipe.steps + 1, period_steps)
     periods: list[Period] = []
     snapshots: list[Snapshot] = []
-    for step in batches.take(sorted({*period_ends, *recipe.snapshots}), take_steps):
-        with _averaged(model, optimizer):
-            if step in recipe.snapshots:
-                snapshots.append(_snapshot(step, model, train))
-            if step in period_ends:
-                period = Period(len(periods) + 1, step, score(model, train), score(model, validation))
-                _check_finite(period, recipe)
-                periods.append(period)
-                report(period)
+    done = 0
+    if checkpoint and checkpoint.step:
+        done = checkpoint.step
+        periods, snapshots = _restore(checkpoint.state, model, optimizer)
+        for period in periods:
+            report(period)
+    for step in batches.take(sorted({*period_ends, *recipe.snapshots}), take_steps, done):
+        if step in recipe.snapshots or step in period_ends:
+            with _averaged(model, optimizer):
+                if step in recipe.snapshots:
+                    snapshots.append(_snapshot(step, model, train))
+                if step in period_ends:
+                    period = Period(len(periods) + 1, step, score(model, train), score(model, validation))
+                    _check_finite(period, recipe)
+                    periods.append(period)
+                    report(period)
+        if checkpoint and checkpoint.due:
+            checkpoint.keep(step, _state(model, optimizer, periods, snapshots))
     optimizer.finalize_variable_values(model.trainable_variables)
     return Trained(model, periods, _first_layer(model).name, snapshots)
+
+
+def _state(
+    model: Any, optimizer: Any, periods: list[Period], snapshots: list[Snapshot]
+) -> dict[str, NDArray[Any]]:
+    """All that the steps to come depend on, and what was gathered so far, as arrays by name."""
+    return {
+        **{f"variable_{at}": variable.numpy() for at, variable in enumerate(_variables(model, optimizer))},
+        "periods": np.array(
+            [[at.period, at.step, *astuple(at.train), *astuple(at.validation)] for at in periods]
+        ),
+        "snapshot_steps": np.array([at.step for at in snapshots], np.int64),
+        **{f"weights_{at.step}": at.weights for at in snapshots},
+        **{f"biases_{at.step}": at.biases for at in snapshots},
+    }
+
+
+def _restore(
+    state: dict[str, NDArray[Any]], model: Any, optimizer: Any
+) -> tuple[list[Period], list[Snapshot]]:
+    """Put back what :func:`_state` took, periods and snapshots to be gone on with."""
+    for at, variable in enumerate(_variables(model, optimizer)):
+        variable.assign(state[f"variable_{at}"])
+    periods = [
+        Period(int(period), int(step), Score(*figures[:3]), Score(*figures[3:]))
+        for period, step, *figures in state["periods"].tolist()
+    ]
+    snapshots = [
+        Snapshot(step, state[f"weights_{step}"], state[f"biases_{step}"])
+        for step in state["snapshot_steps"].tolist()
+    ]
+    return periods, snapshots
+
+
+def _variables(model: Any, optimizer: Any) -> list[Any]:
+    """Of the network, with its layers' random states, and of the optimizer, with its moments and averages."""
+    return [*model.variables, *optimizer.variables]
 
 
 @contextmanager

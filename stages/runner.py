@@ -5,7 +5,9 @@ import contextlib
 import gc
 import inspect
 import os
+import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -16,7 +18,8 @@ def run(main: Callable[..., None]) -> NoReturn:
     """Call a stage's ``main`` with the words of the command line.
 
     What a person can mend (bad input, a full disk) ends in one line and exit status 1; whatever
-    else goes wrong is a mistake in this project and keeps its traceback.
+    else goes wrong is a mistake in this project and keeps its traceback. In either case the outputs of
+    the last good run come back.
     """
     gc.freeze()  # what was imported stays: looking through it for garbage takes time
     given = sys.argv[1:]
@@ -36,6 +39,8 @@ def run(main: Callable[..., None]) -> NoReturn:
         _end("\n".join(f"error: {line}" for line in str(error).splitlines()), 1)
     except KeyboardInterrupt:
         _end("", 130)
+    except BaseException:
+        _end(traceback.format_exc().rstrip(), 1)
     _end("", 0)
 
 
@@ -47,4 +52,17 @@ def _end(message: str, status: int) -> NoReturn:
                 stream.write(last)
                 stream.flush()
     atexit._run_exitfuncs()  # which remove temporary files
+    if status:
+        _bring_back()
     os._exit(status)
+
+
+def _bring_back() -> None:
+    """The outputs that dvc.lock records of this stage: DVC removed them before it ran, unless they persist.
+
+    Quietly, and as far as it goes: where there was no good run yet, there is nothing to bring back.
+    """
+    if stage := os.environ.get("DVC_STAGE"):  # DVC runs it, nobody by hand
+        command = [sys.executable, "-m", "dvc", "--wait-for-lock", "checkout", "--allow-missing", stage]
+        with contextlib.suppress(KeyboardInterrupt):
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

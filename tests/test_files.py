@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.files import replacing, replacing_folder, write_csv, write_json
+from digits.files import replacing, replacing_folder, replacing_in, write_csv, write_json
 
 
 def test_replacing_puts_the_new_file_in_place_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -42,6 +42,23 @@ def test_replacing_folder_keeps_the_old_files_when_writing_fails(tmp_path: Path)
         (partial / "new.png").write_text("half")
         raise ZeroDivisionError
     assert [path.name for path in folder.iterdir()] == ["old.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["linear"]
+
+
+def test_replacing_in_changes_all_files_together_or_none(tmp_path: Path) -> None:
+    folder = tmp_path / "linear"
+    with replacing_in(folder) as partial:
+        (partial / "a").write_text("1")
+        (partial / "b").write_text("1")
+        assert not folder.exists()
+    (folder / "other").write_text("of somebody else")
+    with pytest.raises(ZeroDivisionError), replacing_in(folder) as partial:  # noqa: PT012
+        (partial / "a").write_text("2")
+        raise ZeroDivisionError
+    with replacing_in(folder) as partial:
+        (partial / "b").write_text("3")
+    found = {path.name: path.read_text() for path in folder.iterdir()}
+    assert found == {"a": "1", "b": "3", "other": "of somebody else"}
     assert [path.name for path in tmp_path.iterdir()] == ["linear"]
 
 

@@ -207,7 +207,12 @@ def test_a_failure_keeps_the_last_good_outputs(repository: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_all_children(repository: Path, number: int) -> None:
+def test_an_interrupt_stops_all_children_and_keeps_the_last_good_outputs(
+    repository: Path, number: int
+) -> None:
+    assert parallel(repository, SLEEP="0").returncode == 0
+    before = {path.name: path.read_text() for path in repository.glob("*.txt")}
+    (repository / "work.py").write_text(WORK + "\n")  # every stage has to run again
     mark = f"{repository.parent.name}-{number}"
     with subprocess.Popen(
         [sys.executable, "-m", "tools.parallel_repro", "--jobs", "2"],
@@ -222,6 +227,7 @@ def test_an_interrupt_stops_all_children(repository: Path, number: int) -> None:
         process.send_signal(number)
         assert process.wait(timeout=20) == 130
     assert not left_over(mark)
+    assert {path.name: path.read_text() for path in repository.glob("*.txt")} == before
     shutil.rmtree(repository / "__pycache__", ignore_errors=True)
     after = parallel(repository, SLEEP="0")
     assert after.returncode == 0, after.stdout

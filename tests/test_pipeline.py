@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +149,40 @@ def test_a_failed_run_leaves_the_last_good_outputs(project: Path) -> None:
     (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
     assert "mnist_train_small.csv: found no usable copy" in line
     assert {path: path.read_bytes() for path in before} == before
+    assert stages_run(dvc("repro", cwd=project)) == set()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
+@pytest.mark.parametrize("runner", ["dvc repro", "tools.parallel_repro"])
+def test_an_interrupted_training_leaves_the_last_good_model(project: Path, runner: str) -> None:
+    """Though DVC removes the outputs of a stage before it runs."""
+    models = sorted((project / "models").glob("*/*"))
+    before = {path: path.read_bytes() for path in models}
+    params = project / "params.yaml"
+    good = params.read_text()
+    begin, dnn = good.split("  dnn:")
+    long = dnn.replace("steps: 1000", "steps: 1000000").replace("periods: 10 ", "periods: 10000 ")
+    try:
+        params.write_text(f"{begin}  dnn:{long}".replace("periods: 10\n", "periods: 10000\n"))
+        with subprocess.Popen(
+            [sys.executable, "-m", *runner.split()],
+            cwd=project,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            assert any(" 1    100 " in line for line in process.stdout), "no period"
+            assert not (project / "models/dnn/model.keras").exists()
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            rest = process.stdout.read()
+        assert process.returncode != 0, rest
+        assert "Traceback" not in rest
+    finally:
+        params.write_text(good)
+    assert {path: path.read_bytes() for path in sorted((project / "models").glob("*/*"))} == before
     assert stages_run(dvc("repro", cwd=project)) == set()
 
 

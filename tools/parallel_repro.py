@@ -260,6 +260,8 @@ class _Run:
                     self.take_output(outputs[output])
         except BaseException:  # an interrupt, or nobody reads what is printed
             _stop(self.children)
+            if self.children:
+                _bring_back(*(child.address for child in self.children))
             raise
         return self.failed
 
