@@ -1,15 +1,14 @@
-"""Named trainings: recipes/<name>.yaml put into params.yaml, whose comments and other settings stay."""
+"""Named settings: recipes/<name>.yaml put into params.yaml, whose comments and other settings stay."""
 
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from digits.errors import InputError
+from digits.errors import InputError, excerpt
 from digits.files import replacing
-from digits.recipe import Recipe
 from digits.typed_yaml import read_mapping, validated
-from stages.params import load_params
+from stages.params import Params, load_params
 
 FOLDER = Path("recipes")
 
@@ -29,17 +28,42 @@ def main(name: str | None, *, root: Path = Path()) -> int:
         raise InputError(
             f"recipe {name}", found="no such recipe", expected=f"one of {', '.join(found)}", do="name another"
         )
-    load_params(root)  # what is wrong already is not this recipe's doing
-    recipes = read_mapping(found[name])
-    for model, recipe in recipes.items():
-        validated(Recipe, recipe, path=FOLDER / found[name].name, key=str(model))
-    for line in _put(recipes, root / "params.yaml") or ["nothing to change"]:
+    recipe = read_mapping(found[name])
+    check(recipe, load_params(root), FOLDER / found[name].name)
+    for line in _put(recipe, root / "params.yaml") or ["nothing to change"]:
         print(f"params.yaml: {line}")
     return 0
 
 
-def _put(recipes: dict[str, Any], path: Path) -> list[str]:
-    """Write the recipes' settings into the file, where they differ; what was changed, in words."""
+def check(recipe: dict[str, Any], params: Params, path: Path) -> Params:
+    """What ``params`` become with the recipe: whole sections of ``train``, any keys of ``data``.
+
+    Raises:
+        InputError: something in it is unknown, missing or out of range.
+    """
+    settings = params.model_dump()
+    known = {"data": settings["data"], "train": settings["train"]}
+    for section, values in recipe.items():
+        if section not in known or not isinstance(values, dict):
+            raise InputError(
+                path,
+                found=f"{section}: {excerpt(values)}",
+                expected="data: and train:, with keys",
+                do="mend it",
+            )
+        if section == "train" and (models := values.keys() - known["train"].keys()):
+            raise InputError(
+                f"{path}, train",
+                found=f"{min(map(str, models))}, which params.yaml lacks",
+                expected=f"one of {', '.join(known['train'])}",
+                do="add a section to params.yaml, or remove it from the recipe",
+            )
+        known[section].update(values)
+    return validated(Params, settings, path=path)
+
+
+def _put(recipe: dict[str, Any], path: Path) -> list[str]:
+    """Write the recipe's settings into the file, where they differ; what was changed, in words."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
@@ -47,15 +71,8 @@ def _put(recipes: dict[str, Any], path: Path) -> list[str]:
     yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar(null, "null"))
     document = yaml.load(path.read_text(encoding="utf-8"))
     changed: list[str] = []
-    for model, recipe in recipes.items():
-        if model not in document["train"]:
-            raise InputError(
-                f"recipe for {model}",
-                found="no such model in params.yaml",
-                expected=f"one of {', '.join(document['train'])}",
-                do="add a section, or remove it from the recipe",
-            )
-        _update(document["train"][model], recipe, f"train.{model}", changed)
+    for section, values in recipe.items():
+        _update(document[section], values, section, changed)
     if changed:
         with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
             yaml.dump(document, file)
