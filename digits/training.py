@@ -17,6 +17,8 @@ from digits.recipe import Recipe
 
 #: Images scored at a time: bounds the memory of a full pass over a large split.
 SCORING_BATCH = 2_500
+#: A training log loss so many times that of guessing is no start that will get better.
+DIVERGED = 10.0
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ def train(
             first step, and nothing is kept. It changes nothing of what the training ends with.
 
     Raises:
-        InputError: the loss is no longer a finite number.
+        InputError: there is nothing to hope for: weights that are no longer finite numbers, a loss far
+            beyond that of guessing, or one answer to all images.
     """
     model = build(
         recipe,
@@ -161,15 +164,17 @@ def train(
         for period in periods:
             report(period)
     for step in batches.take(sorted({*period_ends, *recipe.snapshots}), take_steps, done):
+        _check_weights(model, recipe, len(periods) + 1, step)
         if step in recipe.snapshots or step in period_ends:
             with _averaged(model, optimizer):
                 if step in recipe.snapshots:
                     snapshots.append(_snapshot(step, model, train))
                 if step in period_ends:
                     period = Period(len(periods) + 1, step, score(model, train), score(model, validation))
-                    _check_finite(period, recipe)
                     periods.append(period)
-                    report(period)
+            if step in period_ends:
+                _check_learning(periods[-1], model, train, recipe)
+                report(periods[-1])
         if checkpoint and checkpoint.due:
             checkpoint.keep(step, _state(model, optimizer, periods, snapshots))
     optimizer.finalize_variable_values(model.trainable_variables)
@@ -322,11 +327,42 @@ def score(model: Any, examples: Examples) -> Score:
     )
 
 
-def _check_finite(period: Period, recipe: Recipe) -> None:
-    if not np.isfinite([period.train.log_loss, period.validation.log_loss]).all():
+def _check_weights(model: Any, recipe: Recipe, period: int, step: int) -> None:
+    if not all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables):
         raise InputError(
-            f"training, period {period.period}",
-            found=f"a log loss of {period.train.log_loss}",
-            expected="a finite number",
-            do=f"lower learning_rate ({recipe.learning_rate}), or set clip_norm ({recipe.clip_norm})",
+            f"training, period {period}, by step {step}",
+            found="weights that are no finite numbers",
+            expected="finite ones",
+            do=_calm(recipe),
         )
+
+
+def _check_learning(period: Period, model: Any, train: Examples, recipe: Recipe) -> None:
+    """Refuse to go on where there is nothing to wait for."""
+    loss, classes = period.train.log_loss, len(train.class_names)
+    where = f"training, period {period.period}"
+    if not loss < DIVERGED * np.log(classes):
+        raise InputError(
+            where,
+            found=f"a training log loss of {loss:.4g}",
+            expected=f"one that falls from some {np.log(classes):.2g}, that of guessing {classes} classes",
+            do=_calm(recipe),
+        )
+    # A network that has one answer to all images can't do better than to know how frequent the classes are.
+    shares = np.bincount(train.labels, minlength=classes) / len(train)
+    known = -float(np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
+    # Normalized layers are centred, whatever their averages say so far.
+    if loss > known - 1e-4 and recipe.hidden_units and not recipe.normalization:
+        logits = model(train.images[:SCORING_BATCH].astype(np.float32), training=False).numpy()
+        if not np.ptp(logits, axis=0).any():
+            raise InputError(
+                where,
+                found="the same answer to every image: a hidden layer whose units are all dead",
+                expected="answers that differ",
+                do=_calm(recipe),
+            )
+
+
+def _calm(recipe: Recipe) -> str:
+    clipping = ", or set clip_norm" if recipe.clip_norm is None else ""
+    return f"lower learning_rate ({recipe.learning_rate}){clipping}"

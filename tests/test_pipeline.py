@@ -186,6 +186,31 @@ def test_an_interrupted_training_leaves_the_last_good_model(project: Path, runne
     assert stages_run(dvc("repro", cwd=project)) == set()
 
 
+def test_a_training_that_diverges_leaves_the_last_good_model_and_metrics(project: Path) -> None:
+    files = [path for path in project.rglob("*") if path.is_file() and ".dvc" not in path.parts]
+    before = {path: path.read_bytes() for path in files if path.parts[-2] != "__pycache__"}
+    params = project / "params.yaml"
+    try:
+        params.write_text(params.read_text().replace("learning_rate: 0.05", "learning_rate: 1e6"))
+        process = subprocess.run(
+            [sys.executable, "-m", "dvc", "repro"],
+            cwd=project,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    finally:
+        params.write_bytes(before[params])
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: training, period 1")
+    assert line.endswith("lower learning_rate (1000000.0)")
+    assert {path: path.read_bytes() for path in before} == before
+    assert stages_run(dvc("repro", cwd=project)) == set()
+
+
 def test_plots_show_draws_every_declared_plot(project: Path, tmp_path: Path) -> None:
     dvc("plots", "show", "--out", str(tmp_path), cwd=project)
     page = (tmp_path / "index.html").read_text()

@@ -155,7 +155,7 @@ def test_training_takes_the_steps_that_the_recipe_says(changes: dict[str, object
     ],
 )
 def test_every_setting_acts(changes: dict[str, object]) -> None:
-    plain = {"hidden_units": [4, 4]}
+    plain = {"hidden_units": [8, 8]}
     assert trained_weights(**{**plain, **changes}) != trained_weights(**plain)
 
 
@@ -271,8 +271,44 @@ def test_the_scoring_batch_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> N
     assert parts.log_loss == pytest.approx(whole.log_loss, rel=1e-6)
 
 
-def test_a_training_that_diverges_is_refused() -> None:
-    with pytest.raises(
-        InputError, match=r"training, period 1: found a log loss of .*learning_rate \(1e\+38\)"
-    ):
-        train(tiny.recipe(learning_rate=1e38), TRAIN, VALIDATION)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"learning_rate": 1e38},
+            r"training, period 1, by step 3: found weights that are no finite numbers, .*"
+            r"lower learning_rate \(1e\+38\), or set clip_norm$",
+        ),
+        (
+            {
+                "hidden_units": [4],
+                "normalization": "batch",
+                "learning_rate": 1e6,
+                "steps": 60,
+                "snapshots": [2],
+            },
+            "training, period 1, by step [0-9]+: found weights that are no finite numbers",
+        ),
+        (
+            {"learning_rate": 1e6, "clip_norm": 5.0},
+            r"training, period 1: found a training log loss of 6\.5.*e\+06, .*learning_rate \(1000000\.0\)$",
+        ),
+        (
+            {"hidden_units": [4, 4], "optimizer": "adam", "learning_rate": 10.0, "steps": 60},
+            "training, period 1: found the same answer to every image: a hidden layer whose units are all",
+        ),
+    ],
+)
+def test_a_training_that_leads_nowhere_ends_early(changes: dict[str, object], message: str) -> None:
+    reported: list[training.Period] = []
+    with pytest.raises(InputError, match=message):
+        train(tiny.recipe(**changes), TRAIN, VALIDATION, report=reported.append)
+    assert not reported
+
+
+@pytest.mark.parametrize("hidden_units", [[], [4, 4]])
+def test_a_training_that_has_hardly_begun_is_no_such(hidden_units: list[int]) -> None:
+    """Its answers hardly differ yet, and its loss is that of guessing."""
+    recipe = tiny.recipe(hidden_units=hidden_units, learning_rate=1e-9, steps=1, periods=1)
+    trained = train(recipe, TRAIN, VALIDATION)
+    assert trained.periods[0].train.log_loss > 0.95 * np.log(3)
