@@ -11,6 +11,15 @@ class InputError(Exception):
         message = f"{where}: found {found}, expected {expected}; {do}"
         super().__init__(" ".join(message.split()))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), str(self))  # from a process to another
+
+
+def _restored(kind: type[InputError], message: str) -> InputError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    return error
+
 
 def excerpt(value: object, limit: int = 40) -> str:
     """The value as an error line quotes it: ``repr``, cut to ``limit`` characters."""

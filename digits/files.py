@@ -1,7 +1,9 @@
 """Write files whole or not at all."""
 
 import csv
+import glob
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     What stood at ``path`` stays as it was until then, so that nobody ever reads half a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: Keras and Matplotlib choose the format by it.
-    partial = path.with_name(f".partial-{path.name}")
+    partial = _partial(path)
     try:
         yield partial
         partial.replace(path)
@@ -27,13 +28,10 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill; it becomes ``path`` when the block ends well, and is removed otherwise."""
-    # Names that are always the same, so that what a killed run left is cleared by the next one.
-    partial, replaced = (path.with_name(f".partial-{path.name}{end}") for end in ("", "-replaced"))
-    shutil.rmtree(partial, ignore_errors=True)
+    partial, replaced = _partial(path), _partial(path.with_name(f"{path.name}-replaced"))
     partial.mkdir(parents=True)
     try:
         yield partial
-        shutil.rmtree(replaced, ignore_errors=True)
         if path.exists():
             path.rename(replaced)
         partial.rename(path)
@@ -47,8 +45,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_in(folder: Path) -> Iterator[Path]:
     """An empty folder to fill; its files go to ``folder`` if the block ends well, else none does."""
-    partial = folder.with_name(f".partial-{folder.name}")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = _partial(folder)
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -57,6 +54,28 @@ def replacing_in(folder: Path) -> Iterator[Path]:
             path.replace(folder / path.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial(path: Path) -> Path:
+    """A name beside ``path`` that no other process writes to; what killed processes left there is removed."""
+    for left in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
+        process = left.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    # The suffix stays last: Keras and Matplotlib choose the format by it.
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # where there is no asking without harm
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def write_json(path: Path, value: object) -> None:

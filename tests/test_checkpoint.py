@@ -179,10 +179,6 @@ def test_the_stage_goes_on_after_a_kill(workspace: Path) -> None:
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    assert list(models.iterdir()) == [kept] or {path.name for path in models.iterdir()} == {
-        "checkpoint.npz",
-        ".partial-checkpoint.npz",
-    }
     with np.load(kept) as archive:
         step = int(archive["step"])
     assert 0 < step < 4000

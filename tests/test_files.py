@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,24 @@ def test_replacing_in_changes_all_files_together_or_none(tmp_path: Path) -> None
     found = {path.name: path.read_text() for path in folder.iterdir()}
     assert found == {"a": "1", "b": "3", "other": "of somebody else"}
     assert [path.name for path in tmp_path.iterdir()] == ["linear"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for processes as POSIX does")
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    dead, living = f".partial-{process.pid}-", f".partial-{os.getppid()}-"
+    for name in (f"{dead}a.txt", f"{living}a.txt", f"{dead}b.txt", f"{dead}x-a.txt", ".partial-a.txt"):
+        (tmp_path / name).write_text("half")
+    for name in (f"{dead}plots", f"{dead}plots-replaced"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half.png").write_text("half")
+    with replacing(tmp_path / "a.txt") as partial:
+        partial.write_text("new")
+    with replacing_folder(tmp_path / "plots") as partial:
+        (partial / "new.png").write_text("new")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {f"{living}a.txt", f"{dead}b.txt", f"{dead}x-a.txt", ".partial-a.txt", "a.txt", "plots"}
 
 
 def test_json_is_indented_unescaped_and_ends_its_last_line(tmp_path: Path) -> None:
