@@ -1,5 +1,6 @@
 """tools/parallel_repro.py in DVC repositories that have nothing to do with this project."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from tests.conftest import REPOSITORY
 
@@ -251,6 +253,97 @@ def test_half_a_list_of_used_paths_is_no_hindrance(repository: Path) -> None:
     (repository / ".dvc/tmp/rwlock").write_text('{"write": {"/somewhere"')
     process = parallel(repository, SLEEP="0")
     assert process.returncode == 0, process.stdout
+
+
+def test_paths_that_the_dead_used_are_free(repository: Path) -> None:
+    """Also where a zombie has its number still, or another process has it since."""
+    assert parallel(repository, SLEEP="0").returncode == 0
+    path = str(repository / "source.txt")
+    record = repository / ".dvc/tmp/rwlock"
+    with (
+        subprocess.Popen([sys.executable, "-c", ""]) as zombie,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other,
+    ):
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody has asked for it
+        for user in (zombie, other):
+            entry = {"pid": user.pid, "cmd": "dvc repro"}
+            record.write_text(
+                json.dumps({"write": {path: entry}, "read": {str(repository / "seed.txt"): [entry]}})
+            )
+            if user is other:
+                long_ago = time.time() - 3600
+                os.utime(record, (long_ago, long_ago))
+            (repository / "seed.txt").write_text(f"seed of {user.pid}")
+            process = parallel(repository, SLEEP="0")
+            assert process.returncode == 0, process.stdout
+            assert "Waiting" not in process.stdout
+        other.communicate(b"\n")
+
+
+def test_paths_that_the_living_use_are_waited_for(repository: Path) -> None:
+    assert parallel(repository, SLEEP="0").returncode == 0
+    record = repository / ".dvc/tmp/rwlock"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as user:
+        time.sleep(0.1)
+        entry = {"pid": user.pid, "cmd": "dvc repro"}
+        record.write_text(json.dumps({"write": {str(repository / "source.txt"): entry}, "read": {}}))
+        with subprocess.Popen(
+            [sys.executable, "-m", "tools.parallel_repro"],
+            cwd=repository,
+            env=environment(PYTHONUNBUFFERED="1"),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("Waiting: ")
+            user.communicate(b"\n")
+            assert process.wait(timeout=60) == 0
+
+
+def test_two_runs_at_once_wait_for_each_other(repository: Path, sequential: tuple[bytes, bytes]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tools.parallel_repro"],
+        cwd=repository,
+        env=environment(SLEEP="0.2", PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout is not None
+        assert "Running stage" in first.stdout.readline()
+        second = parallel(repository)
+        rest = first.stdout.read()
+    assert (first.returncode, second.returncode) == (0, 0), rest + second.stdout
+    assert second.stdout.startswith("Another run is at work here; waiting until it has ended\n")
+    assert second.stdout.endswith("Data and pipelines are up to date.\n")
+    assert locks(repository) == sequential
+
+
+def test_a_run_that_goes_on_with_one_cut_off_keeps_the_order(
+    repository: Path, sequential: tuple[bytes, bytes]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tools.parallel_repro", "--jobs", "3"],
+        cwd=repository,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        ended = 0
+        for line in process.stdout:
+            ended += "Updating lock file" in line
+            if ended == 5:
+                break
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    # Out of order, whatever chance did: what ended last comes first.
+    with modify_yaml(repository / "dvc.lock") as document:
+        stages = document["stages"]
+        for name in reversed(list(stages)):
+            stages[name] = stages.pop(name)
+    after = parallel(repository, SLEEP="0")
+    assert after.returncode == 0, after.stdout
+    assert locks(repository) == sequential
 
 
 def test_a_run_that_nobody_reads_stops(repository: Path) -> None:

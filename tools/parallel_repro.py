@@ -24,8 +24,9 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import dvc.cli
+import psutil
 from dvc.exceptions import DvcException
-from dvc.lock import make_lock
+from dvc.lock import LockError, make_lock
 from dvc.progress import Tqdm
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
@@ -66,7 +67,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter's last flush fails again
         sys.exit("error: nobody reads the output any more; what had begun was stopped")
     except DvcException as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).split())}")
 
 
 def _positive(text: str) -> int:
@@ -79,8 +80,34 @@ def _positive(text: str) -> int:
 def reproduce(targets: list[str], *, jobs: int) -> int:
     """Bring the targets up to date with at most ``jobs`` stages at a time; the exit status.
 
-    A stage that fails stops those that depend on it, and no other.
+    A stage that fails stops those that depend on it, and no other. Another run in the same repository is
+    waited for.
     """
+    folder = Path(Repo.find_root(), Repo.DVC_DIR, "tmp")
+    with _alone(folder / "parallel_repro.lock"):
+        return _reproduce(targets, jobs, folder / "parallel_repro.json")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While the block runs, it runs for no one else who names the same file.
+
+    The lock ends with the process, and with the children that it forks: what a killed run left at work is
+    waited for too.
+    """
+    import fcntl  # there is none on Windows, where main() has said so
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another run is at work here; waiting until it has ended", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _reproduce(targets: list[str], jobs: int, record: Path) -> int:
     plan, needs, status, lock_files, remote = _survey(targets)
     if remote and (incomplete := _incomplete(status)):
         reason = _pull(incomplete, remote)
@@ -101,10 +128,11 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
         from dvc.cli.parser import get_main_parser
 
         get_main_parser()
-    before = {path: _stages_in(path) for path in lock_files}
+    before = _names_before(record, lock_files)
     failed = _Run(todo, needs, jobs).run()
     for path, names in before.items():
         _put_in_order(path, names, plan)
+    record.unlink()
     for address, reason in failed.items():
         print(f"error: {address}: {reason}", file=sys.stderr)
     return 1 if failed else 0
@@ -121,6 +149,21 @@ class _Survey(NamedTuple):
 
 
 def _survey(targets: list[str]) -> _Survey:
+    until = time.monotonic() + PATIENCE
+    waited = False
+    while True:
+        try:
+            return _survey_once(targets)
+        except LockError as error:  # of another DVC, or of one that was killed and isn't quite gone
+            if time.monotonic() > until:
+                raise
+            if not waited:
+                print(f"Waiting: {str(error).partition(chr(10))[0]}", flush=True)
+            waited = True
+            time.sleep(PAUSE)
+
+
+def _survey_once(targets: list[str]) -> _Survey:
     with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
         _mend_path_locks(repo)
         status = repo.status(targets=targets or None, with_deps=bool(targets))
@@ -145,17 +188,41 @@ def _survey(targets: list[str]) -> _Survey:
 
 
 def _mend_path_locks(repo: Repo) -> None:
-    """Remove DVC's list of who uses which path where a process was killed while it wrote it.
+    """Remove from DVC's list of who uses which path what killed processes left there.
 
-    DVC refuses to start beside half a list. It is of processes that run now: should one do so, it loses
-    its entry, which matters only to another that wants the same stage.
+    DVC refuses to start beside half a list, and takes a zombie, or whoever has got the number of a process
+    since, for the process.
     """
     record = Path(repo.tmp_dir, RWLOCK_FILE)
     with make_lock(f"{repo.tmp_dir}/{RWLOCK_LOCK}", tmp_dir=repo.tmp_dir), suppress(FileNotFoundError):
+        written = record.stat().st_mtime
         try:
-            json.loads(record.read_text(encoding="utf-8"))
-        except ValueError:
+            found = json.loads(record.read_text(encoding="utf-8"))
+            kept = {
+                "read": {
+                    path: [reader for reader in readers if _is_at_work(reader["pid"], written)]
+                    for path, readers in found.get("read", {}).items()
+                },
+                "write": {
+                    path: writer
+                    for path, writer in found.get("write", {}).items()
+                    if _is_at_work(writer["pid"], written)
+                },
+            }
+        except (ValueError, TypeError, KeyError, AttributeError):
             record.unlink()
+            return
+        if kept != found:
+            record.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def _is_at_work(number: int, since: float) -> bool:
+    """Whether a process of this number has been running since then, as time.time() counts."""
+    try:
+        process = psutil.Process(number)
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since + 1
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _incomplete(status: dict[str, list[Any]]) -> dict[str, bool]:
@@ -349,6 +416,19 @@ def _run_alone(*command: str) -> list[bytes]:
         raise
     child.process.join()
     return lines
+
+
+def _names_before(record: Path, lock_files: set[str]) -> dict[str, list[str]]:
+    """The names in each lock file before this run, or before the one that it goes on with.
+
+    A run that was cut off leaves them in ``record``, since its lock files may be out of order.
+    """
+    before = {path: _stages_in(path) for path in sorted(lock_files)}
+    with suppress(OSError, ValueError):
+        found = json.loads(record.read_text(encoding="utf-8"))
+        before = {path: found.get(path, names) for path, names in before.items()}
+    record.write_text(json.dumps(before), encoding="utf-8")
+    return before
 
 
 def _stages_in(lock_file: str) -> list[str]:
