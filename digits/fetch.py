@@ -3,21 +3,20 @@
 import importlib.util
 import logging
 import shutil
-import sys
+import zlib
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pooch
-import requests
 
 from digits.catalogue import SourceFile
 from digits.errors import InputError
 from digits.files import replacing_folder
-
-#: Seconds without a byte after which a server counts as out of reach.
-TIMEOUT = 30
+from digits.web import download
 
 
 class _Unusable(Exception):
@@ -33,14 +32,16 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, mirror: str | None = Non
         mirror: a folder or URL tried before the URLs of files that come from the network.
 
     Raises:
-        InputError: no mirror has one of the files; the line names every URL and why it failed.
+        InputError: no mirror has one of the files; the line names every URL and why it failed. It
+            comes within the time that :func:`digits.web.download` may take, times the URLs.
     """
     # pooch would say at each file, in four lines, what is said here in one.
     pooch.get_logger().setLevel(logging.WARNING)
-    with replacing_folder(folder) as partial:
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # of odd headers, with a traceback
+    with replacing_folder(folder) as fetched:
         for file in files:
-            _fetch_one(file, partial, mirror)
-            _note_change(file, partial, folder)
+            _fetch_one(file, fetched, mirror)
+            _note_change(file, fetched, folder)
 
 
 def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
@@ -48,14 +49,15 @@ def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
     # A local file is its own best copy, and another of the same name may be another data set's.
     remote = any(urlsplit(url).scheme in ("http", "https") for url in file.urls)
     mirrored = [f"{mirror.rstrip('/')}/{file.name}"] if mirror and remote else []
+    downloader = partial(_download, packed=file.name.endswith(".gz"))
     for url in [*mirrored, *file.urls]:
         print(f"{file.name}: from {url}", flush=True)
         try:
-            pooch.retrieve(url, known_hash=file.checksum, fname=file.name, path=folder, downloader=_download)
+            pooch.retrieve(url, known_hash=file.checksum, fname=file.name, path=folder, downloader=downloader)
         except _Unusable as error:
             failures.append(f"{url} ({error})")
-        except (requests.RequestException, OSError) as error:
-            failures.append(f"{url} ({_reason(error)})")
+        except OSError as error:
+            failures.append(f"{url} ({error.strerror.lower() if error.strerror else error})")
         except ValueError:  # pooch: the bytes are not those of the checksum
             failures.append(f"{url} (the bytes do not match {file.checksum})")
         else:
@@ -68,15 +70,14 @@ def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
     )
 
 
-def _download(url: str, output: str, pooch_: object) -> None:
+def _download(url: str, output: str, pooch_: object, *, packed: bool) -> None:
     """A pooch downloader for every kind of URL of the catalogue."""
     try:
         parts = urlsplit(url)
     except ValueError as error:
         raise _Unusable(f"no URL: {error}") from None
     if parts.scheme in ("http", "https"):
-        download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**18, timeout=TIMEOUT)
-        download(url, output, pooch_)
+        download(url, Path(output), packed=packed)
     else:
         shutil.copyfile(_local_path(url), output)
     if Path(output).stat().st_size == 0:
@@ -107,19 +108,10 @@ def _local_path(url: str) -> Path:
 def _starts_as_markup(path: Path) -> bool:
     """Whether a page came in place of the data, as captive portals and error pages do."""
     with path.open("rb") as file:
-        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"HTTP status {error.response.status_code}"
-    if isinstance(error, requests.Timeout):
-        return f"no answer in {TIMEOUT} s"
-    if isinstance(error, requests.ConnectionError):
-        return "cannot connect" if "Max retries" in str(error) else "the connection broke"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)
+        head = file.read(512)
+    with suppress(zlib.error):  # no gzip, else a page may be in it
+        head = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(head, 512)
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _note_change(file: SourceFile, fetched: Path, previous: Path) -> None:

@@ -143,13 +143,13 @@ FAULTS: list[tuple[str, Fault, str, list[str]]] = [
         "refused",
         published_at(f"{REFUSED}/x.csv"),
         "download",
-        ["x.csv", f"{REFUSED}/x.csv (cannot connect)"],
+        ["x.csv", f"{REFUSED}/x.csv (connection refused)"],
     ),
     (
         "two mirrors refused",
         published_at(f"{REFUSED}/x.csv", f"{REFUSED}/copies/x.csv"),
         "download",
-        [NO_COPY, f"{REFUSED}/x.csv (cannot connect)", f"{REFUSED}/copies/x.csv (cannot connect)"],
+        [NO_COPY, f"{REFUSED}/x.csv (connection refused)", f"{REFUSED}/copies/x.csv (connection refused)"],
     ),
     (
         "checksum",

@@ -118,7 +118,7 @@ def test_the_extra_mirror_never_stands_in_for_a_local_file(
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        (f"{REFUSED}/b.csv", "cannot connect"),
+        (f"{REFUSED}/b.csv", "connection refused"),
         ("http://127.0.0.1:99999/b.csv", "99999"),
         ("ftp://example.org/b.csv", "no way to fetch ftp: URLs"),
         ("/no/such/b.csv", "no such file or directory"),
