@@ -152,6 +152,11 @@ def stall(connection: socket.socket, ending: Event) -> None:
     ending.wait()
 
 
+def stall_late(connection: socket.socket, ending: Event) -> None:
+    connection.sendall(answer(bytes(10**6))[:-1])
+    ending.wait()
+
+
 def reset(connection: socket.socket, ending: Event) -> None:
     connection.sendall(answer(DATA)[:-3])
     break_off(connection)
@@ -488,14 +493,18 @@ runner.run(download.main)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 @pytest.mark.parametrize(
-    "waiting",
-    [silence, stall, answer(b"", "Retry-After: 3000", status=503)],
-    ids=["for an answer", "for the rest", "to ask again"],
+    ("reply", "sign"),
+    [
+        (silence, "from http"),
+        (stall_late, "partial file"),
+        (answer(b"", "Retry-After: 3000", status=503), "asking again"),
+    ],
+    ids=["waiting for an answer", "waiting for the rest", "waiting to ask again"],
 )
 def test_ctrl_c_ends_a_download_and_leaves_the_folder_as_it_was(
-    waiting: Answer, serve: Serve, workspace: Path
+    reply: Answer, sign: str, serve: Serve, workspace: Path
 ) -> None:
-    server = serve(waiting)
+    server = serve(reply)
     catalogue = yaml.safe_load((workspace / "data/sources.yaml").read_text())
     catalogue["digits"]["files"]["train"] = {"urls": [f"{server.url}/a.csv"]}
     (workspace / "data/sources.yaml").write_text(yaml.safe_dump(catalogue))
@@ -503,13 +512,22 @@ def test_ctrl_c_ends_a_download_and_leaves_the_folder_as_it_was(
     (workspace / "data/raw/old.csv").write_bytes(b"old")
     command = [sys.executable, "-c", PATIENT_STAGE]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    with subprocess.Popen(
-        command, cwd=workspace, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+
+    def signs() -> str:
+        begun = any(path.stat().st_size for path in (workspace / "data/.partial-raw").glob("*"))
+        return f"{(workspace / 'out').read_text()} {'partial file' if begun else ''}"
+
+    with (
+        (workspace / "out").open("w") as out,
+        subprocess.Popen(
+            command, cwd=workspace, env=environment, stdout=out, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
         try:
-            while server.asked == 0:
+            while server.asked == 0 or sign not in signs():
                 time.sleep(0.01)
                 assert process.poll() is None
+            time.sleep(0.2)  # mostly enough for it to wait; it has to end well before that, too
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=60)
         finally:
