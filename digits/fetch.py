@@ -16,7 +16,7 @@ import pooch
 from digits.catalogue import SourceFile
 from digits.errors import InputError
 from digits.files import replacing_folder
-from digits.web import download
+from digits.web import NO_ROOM, download
 
 
 class _Unusable(Exception):
@@ -34,6 +34,7 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, mirror: str | None = Non
     Raises:
         InputError: no mirror has one of the files; the line names every URL and why it failed. It
             comes within the time that :func:`digits.web.download` may take, times the URLs.
+        OSError: ``folder`` can't be written.
     """
     # pooch would say at each file, in four lines, what is said here in one.
     pooch.get_logger().setLevel(logging.WARNING)
@@ -57,6 +58,8 @@ def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
         except _Unusable as error:
             failures.append(f"{url} ({error})")
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
             failures.append(f"{url} ({error.strerror.lower() if error.strerror else error})")
         except ValueError:  # pooch: the bytes are not those of the checksum
             failures.append(f"{url} (the bytes do not match {file.checksum})")

@@ -1,5 +1,6 @@
 """Download one file over HTTP: bounded in time and size, tried again where that may help."""
 
+import errno
 import gzip
 import ssl
 import time
@@ -35,6 +36,9 @@ LEAST_RATE = 20_000
 #: Bytes of the largest file.
 SIZE_LIMIT = 2**30
 
+#: A disk that can't be written to: no other URL helps there.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -63,7 +67,8 @@ def download(url: str, path: Path, *, packed: bool) -> None:
             is no more than a label of what the file is; else it is undone.
 
     Raises:
-        OSError: the file can't be had; the text of the error is the reason, in words.
+        OSError: the file can't be had; the text of the error is the reason, in words. Or it can't be
+            written: then with an ``errno`` of ``NO_ROOM``.
     """
     allowance = _Allowance()
     reasons = []
@@ -73,6 +78,8 @@ def download(url: str, path: Path, *, packed: bool) -> None:
         except _Fault as error:
             fault = error
         except (HTTPError, OSError, ValueError) as error:
+            if getattr(error, "errno", None) in NO_ROOM:
+                raise
             fault = _Fault(_in_words(error, url))
         reasons.append(str(fault))
         if not fault.passes or attempt == TRIES:

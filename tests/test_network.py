@@ -514,7 +514,7 @@ def test_ctrl_c_ends_a_download_and_leaves_the_folder_as_it_was(
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
     def signs() -> str:
-        begun = any(path.stat().st_size for path in (workspace / "data/.partial-raw").glob("*"))
+        begun = any(path.stat().st_size for path in (workspace / "data").glob(".partial-*/*"))
         return f"{(workspace / 'out').read_text()} {'partial file' if begun else ''}"
 
     with (
