@@ -2,12 +2,13 @@
 
 import gzip
 import io
+import math
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from digits.errors import InputError, excerpt
 from digits.examples import Examples, Images, Labels
 
 _MEND = "mend the file, or fetch it anew: dvc repro --force --single-item download"
+
+#: Pictures of digits shrink to a tenth, a gzip bomb to a thousandth: what unpacks to more than so many
+#: times its size, and to more than a little, is no data set.
+_MOST_UNPACKED, _LITTLE = 100, 64 * 2**20
 
 
 def read_source(folder: Path, source: Source) -> tuple[Examples, Examples | None]:
@@ -38,6 +43,11 @@ def read_source(folder: Path, source: Source) -> tuple[Examples, Examples | None
     if source.files.test_images is None or source.files.test_labels is None:
         return train, None
     return train, _read_idx(folder, source.files.test_images, source.files.test_labels, source)
+
+
+def _most_bytes(path: Path) -> int:
+    """How many bytes may come out of the file, packed or not."""
+    return max(_LITTLE, _MOST_UNPACKED * path.stat().st_size)
 
 
 @contextmanager
@@ -65,18 +75,18 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _read_csv(folder: Path, file: SourceFile, source: CsvSource) -> Examples:
     path = folder / file.name
-    table = _table(path)
+    table = _table(path, file, source)
     if not _fits(table, source):
-        table = _table_row_by_row(path, source)
+        table = _table_row_by_row(path, file, source)
     _check_rows(path, len(table), file)
     labels, pixels = _labels_and_pixels(table, source)
     images = np.ascontiguousarray(pixels).reshape(-1, source.height, source.width)
     return Examples(images, labels.copy(), source.pixel_maximum, tuple(source.class_names))
 
 
-def _table(path: Path) -> NDArray[np.uint8]:
+def _table(path: Path, file: SourceFile, source: CsvSource) -> NDArray[np.uint8]:
     """The file's numbers ``[rows, columns]``, or nothing where one isn't plainly an integer of 0–255."""
-    with _opened(path) as content, _lines(content) as lines, warnings.catch_warnings():
+    with _lines(path, file, source) as lines, warnings.catch_warnings():
         warnings.simplefilter("error")  # of an empty file, and by older NumPy of 7.5 taken for 7
         try:
             return np.loadtxt(lines, np.uint8, delimiter=",", comments=None, ndmin=2)
@@ -84,9 +94,82 @@ def _table(path: Path) -> NDArray[np.uint8]:
             return np.empty((0, 0), np.uint8)
 
 
-def _lines(content: IO[bytes]) -> io.TextIOWrapper:
+@contextmanager
+def _lines(path: Path, file: SourceFile, source: CsvSource) -> Iterator[IO[str]]:
     """The file's lines, which end at \\n, \\r or both; a byte-order mark is no part of the first."""
-    return io.TextIOWrapper(content, encoding="utf-8-sig", errors="replace")
+    with _opened(path) as content:
+        bounded = _Bounded(content, path, 1 + source.height * source.width, file.rows)
+        with io.TextIOWrapper(bounded, encoding="utf-8-sig", errors="replace") as lines:
+            yield lines
+
+
+class _Bounded(io.BufferedIOBase):
+    """A CSV file's bytes as long as they may be rows, so that no file, however large, fills the memory.
+
+    Raises:
+        InputError: while it is read: a line is longer, or there are more lines, than any table of
+            ``columns`` and ``rows`` has, the file unpacks to more than its size explains, or it is of
+            another kind.
+    """
+
+    CHUNK = 2**16
+    FIELD = 32  # bytes: NumPy's savetxt writes 2.550000000000000000e+02 and a comma
+    KINDS = (
+        (b"PK\3\4", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+        (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
+        (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
+        (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip"),
+        (b"\xfd7zXZ", "an xz file", "unpack it, or pack it with gzip"),
+    )
+
+    def __init__(self, content: IO[bytes], path: Path, columns: int, rows: int | None) -> None:
+        self.name = path.name  # which io.TextIOWrapper shows
+        self._content, self._path, self._columns, self._rows = content, path, columns, rows
+        # Not less than a chunk: the lines within one need no look then.
+        self._longest = max(self.CHUNK, self.FIELD * columns)
+        # A row may end in \r\n and have a blank line behind it.
+        self._most_ends = math.inf if rows is None else 4 * rows + 1000
+        self._most_bytes = _most_bytes(path)
+        self._bytes = self._ends = self._line = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, size: int = -1, /) -> bytes:
+        data = self._content.read(self.CHUNK)
+        if not self._bytes:
+            for magic, kind, do in self.KINDS:
+                if data.startswith(magic):
+                    raise InputError(self._path, found=kind, expected="CSV, plain or gzip", do=do)
+        text = data.replace(b"\r", b"\n")
+        first = text.find(b"\n")
+        line = self._line + (len(text) if first < 0 else first)
+        if line > self._longest:
+            raise InputError(
+                f"{self._path}, offset {self._bytes - self._line}",
+                found=f"a line of more than {self._longest} bytes",
+                expected=f"a row of {self._columns} columns",
+                do=_MEND,
+            )
+        self._line = line if first < 0 else len(text) - 1 - text.rfind(b"\n")
+        self._ends += text.count(b"\n")
+        self._bytes += len(data)
+        if self._ends > self._most_ends:
+            raise InputError(
+                self._path,
+                found=f"more than {self._most_ends} line ends",
+                expected=f"{self._rows} rows (data/sources.yaml says so)",
+                do=_MEND,
+            )
+        if self._bytes > self._most_bytes:
+            raise InputError(
+                self._path,
+                found=f"gzip that unpacks to more than {_MOST_UNPACKED} times its size",
+                expected="a data set, which shrinks to a tenth or so",
+                do="if it is right, name an unpacked copy in data/sources.yaml",
+            )
+        return data
 
 
 def _labels_and_pixels(table: NDArray[Any], source: CsvSource) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -102,12 +185,12 @@ def _fits(table: NDArray[np.uint8], source: CsvSource) -> bool:
     return bool(labels.max() < len(source.class_names) and pixels.max() <= source.pixel_maximum)
 
 
-def _table_row_by_row(path: Path, source: CsvSource) -> NDArray[np.uint8]:
+def _table_row_by_row(path: Path, file: SourceFile, source: CsvSource) -> NDArray[np.uint8]:
     """The same slowly: takes 7.0 for 7, passes over blank lines, and names the first row that isn't right."""
     pixels = source.height * source.width
     label_at = 0 if source.label_column == "first" else pixels
-    rows = []
-    with _opened(path) as content, _lines(content) as lines:
+    table = bytearray()
+    with _lines(path, file, source) as lines:
         for number, line in enumerate(lines, start=1):
             where = f"{path}, row {number}"
             line = line.removesuffix("\n")
@@ -115,14 +198,11 @@ def _table_row_by_row(path: Path, source: CsvSource) -> NDArray[np.uint8]:
                 continue
             fields = line.split(",")
             if len(fields) != pixels + 1:
-                raise InputError(
-                    where,
-                    found=f"{len(fields)} columns ({excerpt(line)})",
-                    expected=f"{pixels + 1}: a label and {source.height} × {source.width} pixels",
-                    do=_MEND,
+                _refuse_columns(
+                    where, line, f"{pixels + 1}: a label and {source.height} × {source.width} pixels"
                 )
             values = [_integer(field) for field in fields]
-            if number == 1 and not any(value is not None for value in values):
+            if not table and not any(_integer(field.replace('"', "")) is not None for field in fields):
                 raise InputError(
                     where,
                     found=f"a header ({excerpt(line)})",
@@ -137,16 +217,27 @@ def _table_row_by_row(path: Path, source: CsvSource) -> NDArray[np.uint8]:
                         f"{where}, column {column + 1}",
                         found=excerpt(field),
                         expected=f"a {'label' if is_label else 'pixel'}, an integer from 0 to {limit}",
-                        do=_MEND,
+                        do="write numbers without quotes" if '"' in field else _MEND,
                     )
-            rows.append(np.array(values, np.uint8))
-    if not rows:
+                table.append(value)
+    if not table:
         raise InputError(path, found="an empty file", expected="rows of examples", do=_MEND)
-    return np.stack(rows)
+    return np.frombuffer(table, np.uint8).reshape(-1, pixels + 1)
+
+
+def _refuse_columns(where: str, line: str, expected: str) -> NoReturn:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), (" ", "spaces")):
+        if separator in line.strip() and "," not in line:
+            raise InputError(
+                where, found=f"{name} between columns ({excerpt(line)})", expected="commas", do="write commas"
+            )
+    found = f"{line.count(',') + 1} columns ({excerpt(line)})"
+    raise InputError(where, found=found, expected=expected, do=_MEND)
 
 
 def _integer(field: str) -> int | None:
     """The integer in a field: ``7`` and ``7.0``, but not ``7.5``, ``x`` or nothing."""
+    field = field.strip()
     if not field.isascii() or "_" in field:  # Python alone reads these as digits and separator
         return None
     try:
@@ -218,17 +309,20 @@ def _read_idx_array(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
         size = int(np.prod(shape, dtype=object))
         if size == 0:
             raise InputError(path, found=f"no data (shape {shape})", expected="examples", do=_MEND)
+        too_large = InputError(
+            f"{path}, offset 4",
+            found=f"shape {shape}, from a file of {path.stat().st_size} bytes",
+            expected=f"at most {_MOST_UNPACKED} times as much, and what fits memory",
+            do=_MEND,
+        )
+        if size > _most_bytes(path):
+            raise too_large
         # One byte more than promised is asked for, so that neither a short nor a long file
         # passes, and a header that promises too little never unpacks a huge file.
         try:
             data = content.read(size + 1)
-        except (MemoryError, OverflowError):
-            raise InputError(
-                f"{path}, offset 4",
-                found=f"shape {shape}",
-                expected="one that fits memory",
-                do=_MEND,
-            ) from None
+        except MemoryError:
+            raise too_large from None
     if len(data) != size:
         raise InputError(
             f"{path}, offset {4 + 4 * dimensions}",

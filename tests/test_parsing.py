@@ -1,5 +1,10 @@
 import bz2
 import gzip
+import io
+import lzma
+import tracemalloc
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +26,13 @@ EXPECTED = Examples(
 CSV = b"1,0,1,2,255\n0,3,4,5,6\n2,7,8,9,10\n"
 IMAGES = b"\0\0\x08\x03\0\0\0\x03\0\0\0\x02\0\0\0\x02\0\1\2\xff\3\4\5\6\7\x08\x09\x0a"
 LABELS = b"\0\0\x08\x01\0\0\0\x03\1\0\2"
+
+
+def zipped(content: bytes) -> bytes:
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("train.csv", content)
+        return file.getvalue()
 
 
 def read_csv(folder: Path, content: bytes, **entry: object) -> Examples:
@@ -60,6 +72,11 @@ def assert_same(found: Examples, expected: Examples) -> None:
         pytest.param(CSV.replace(b",", b", "), id="spaces"),
         pytest.param(CSV.replace(b",", b".0,"), id="integers written as floats"),
         pytest.param(gzip.compress(CSV), id="gzip"),
+        pytest.param(gzip.compress(CSV[:9]) + gzip.compress(CSV[9:]), id="gzip of two members"),
+        pytest.param(gzip.compress(CSV) + bytes(512), id="gzip padded to a block"),
+        pytest.param(CSV.replace(b",", b"\xc2\xa0,\x0b"), id="other spaces"),
+        pytest.param(CSV.replace(b",", b".000000000000000000e+00,"), id="as NumPy's savetxt writes"),
+        pytest.param(CSV.replace(b"\n", b"\r\n \r\n"), id="CRLF and blank lines"),
     ],
 )
 def test_csv(tmp_path: Path, content: bytes) -> None:
@@ -134,7 +151,9 @@ PIXEL = "expected a pixel, an integer from 0 to 255"
         (b"0,3,4,5", ["row 2: found 4 columns", "expected 5: a label and 2 × 2 pixels"]),
         (b"0,3,4,5,6,7", ["row 2: found 6 columns", "expected 5: a label and 2 × 2 pixels"]),
         (b"0,3,4,5,6,", ["row 2: found 6 columns", "expected 5: a label and 2 × 2 pixels"]),
-        (b"0;3;4;5;6", ["row 2: found 1 columns ('0;3;4;5;6')"]),
+        (b"0;3;4;5;6", ["row 2: found semicolons between columns ('0;3;4;5;6'), expected commas"]),
+        (b"0\t3\t4\t5\t6", ["row 2: found tabs between columns", "expected commas"]),
+        (b" 0 3 4 5 6 ", ["row 2: found spaces between columns", "expected commas"]),
         (b"0,3,4\r,5,6", ["row 2: found 3 columns ('0,3,4')"]),
         (b"label,a,b,c,d", ["row 2, column 1: found 'label'"]),
     ],
@@ -166,7 +185,34 @@ def test_a_bad_row_of_csv_is_named(tmp_path: Path, row: bytes, pieces: list[str]
         pytest.param(gzip.compress(CSV)[:-9], ["broken gzip", "expected a whole file"], id="cut gzip"),
         pytest.param(gzip.compress(CSV)[:3], ["broken gzip"], id="gzip header cut"),
         pytest.param(gzip.compress(CSV)[:-8] + bytes(8), ["broken gzip (CRC"], id="gzip with wrong sum"),
-        pytest.param(bz2.compress(CSV), ["row 1: found"], id="bzip2"),
+        pytest.param(
+            b"".join(b'"%s"\n' % row.replace(b",", b'","') for row in CSV.splitlines()),
+            ["row 1, column 1: found '\"1\"'", "write numbers without quotes"],
+            id="quotes",
+        ),
+        pytest.param(
+            b'"label","a","b","c","d"\n' + CSV,
+            ["row 1: found a header", "remove the row"],
+            id="quoted header",
+        ),
+        pytest.param(b"\xef\xbb\xbf\r\nl,a,b,c,d\r\n" + CSV, ["row 2: found a header"], id="header below"),
+        pytest.param(gzip.compress(CSV) + b"more", ["broken gzip"], id="gzip with more behind it"),
+        pytest.param(gzip.compress(gzip.compress(CSV)), ["row 1: found"], id="gzip twice"),
+        pytest.param(CSV.decode().encode("utf-16"), ["UTF-16 text", "save it as UTF-8"], id="UTF-16"),
+        pytest.param(
+            b"\xfe\xff" + CSV.decode().encode("utf-16-be"), ["UTF-16 text", "UTF-8"], id="UTF-16, big-endian"
+        ),
+        pytest.param(CSV.decode().encode("utf-16-le"), ["row 1", "\\x00"], id="UTF-16 without a mark"),
+        pytest.param(zipped(CSV), ["a zip archive or an Excel workbook", "save the sheet as CSV"], id="zip"),
+        pytest.param(gzip.compress(zipped(CSV)), ["a zip archive"], id="zip within gzip"),
+        pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ["an old Excel workbook"], id="xls"),
+        pytest.param(lzma.compress(CSV), ["an xz file", "unpack it"], id="xz"),
+        pytest.param(IMAGES, ["row 1: found"], id="IDX"),
+        pytest.param(b"0" * 70_000, ["offset 0: found a line of more than 65536 bytes"], id="a line"),
+        pytest.param(
+            CSV + b"0" * 200_000, ["offset 33: found a line of more than 65536 bytes"], id="a last line"
+        ),
+        pytest.param(bz2.compress(CSV), ["found a bzip2 file", "unpack it"], id="bzip2"),
     ],
 )
 def test_a_bad_csv_file_is_named(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
@@ -175,6 +221,80 @@ def test_a_bad_csv_file_is_named(tmp_path: Path, content: bytes, pieces: list[st
     for piece in [str(tmp_path / "train.csv"), *pieces]:
         assert piece in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def bomb(pattern: bytes, size: int) -> bytes:
+    """``size`` bytes of a pattern, as gzip, a thousandth as large; made without holding them."""
+    packer = zlib.compressobj(wbits=31)
+    block = pattern * (2**20 // len(pattern))
+    return b"".join(packer.compress(block) for _ in range(size // len(block))) + packer.flush()
+
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("pattern", "files", "pieces"),
+    [
+        pytest.param(b"0", {}, ["a line of more than 65536 bytes"], id="one line"),
+        pytest.param(
+            b"1,0,0,0,0" + b" " * 9000 + b"\n",
+            {},
+            ["unpacks to more than 100 times its size"],
+            id="rows",
+        ),
+        pytest.param(
+            b"\n",
+            {},
+            ["more than 100 times its size"],
+            id="blank lines",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            b"1,0,0,0,0\r\n",
+            {"rows": 3},
+            ["found more than 1012 line ends, expected 3 rows"],
+            id="rows beyond the catalogue's",
+        ),
+    ],
+)
+def test_a_small_file_that_unpacks_to_a_huge_one_does_not_fill_the_memory(
+    pattern: bytes, files: dict[str, object], pieces: list[str], tmp_path: Path
+) -> None:
+    content = bomb(pattern, 300 * MIB)
+    tracemalloc.start()  # NumPy's arrays are counted too
+    try:
+        with pytest.raises(InputError) as caught:
+            read_csv(tmp_path, content, files={"train": {"urls": ["train.csv"], **files}})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    for piece in pieces:
+        assert piece in str(caught.value)
+    assert peak < 100 * MIB
+
+
+def test_a_gzip_bomb_of_idx_is_refused_by_its_header(tmp_path: Path) -> None:
+    header = b"\0\0\x08\x03" + np.array([300 * MIB // 4, 2, 2], ">u4").tobytes()
+    content = gzip.compress(header) + bomb(b"\0", 300 * MIB)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"images, offset 4: found shape .* at most 100 times as much"):
+            read_idx(tmp_path, content, gzip.compress(LABELS))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * MIB
+
+
+def test_a_gzip_bomb_behind_a_good_idx_array_is_not_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found more than 12 bytes of data"):
+        read_idx(tmp_path, gzip.compress(IMAGES) + bomb(b"\0", 300 * MIB), LABELS)
+
+
+def test_a_set_that_shrinks_well_is_read_while_it_is_small(tmp_path: Path) -> None:
+    rows = 200_000
+    assert len(read_csv(tmp_path, bomb(b"1,0,0,0,0\n" * 100, 2 * MIB))) > rows
 
 
 def test_values_beyond_the_sources_own_limits_are_refused(tmp_path: Path) -> None:
