@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 
 from digits.errors import InputError, excerpt
 
@@ -17,6 +18,9 @@ class Section(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+#: Settings and dvc.lock stay far below.
+MOST_LEVELS, MOST_VALUES = 50, 100_000
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -45,8 +49,15 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}, line {row}", found=str(error.problem), expected="YAML", do="mend the line"
         ) from None
-    except (YAMLError, ValueError) as error:  # ValueError: of a date or number that is none
+    except YAMLError as error:
         raise InputError(path, found=str(error), expected="YAML", do="mend the file") from None
+    except (ArithmeticError, LookupError, ValueError) as error:  # the parser's, of dates, numbers and tags
+        raise InputError(
+            path,
+            found=f"a value that isn't what its form or tag says ({error})",
+            expected="YAML",
+            do="mend the file",
+        ) from None
     if not isinstance(document, dict):
         raise InputError(path, found=excerpt(document), expected="keys with values", do="mend the file")
     return document
@@ -55,9 +66,45 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def _parse(text: str) -> Any:
     """What DVC's parser reads: another would take 010 or 1e-3 for something else than dvc.lock records."""
     try:
+        _check_extent(text)
         return YAML(typ="safe").load(text)
+    except _TooMuch:
+        raise
     except YAMLError:
         return YAML(typ="safe", pure=True).load(text)  # to say what is wrong: it has better words
+
+
+class _TooMuch(MarkedYAMLError):
+    """YAML that is well formed, and that no program wants to read."""
+
+
+def _check_extent(text: str) -> None:
+    """Refuse what nests without end, which ends the parser in C and with it the process; and what grows.
+
+    Aliases of aliases make gigabytes of a few lines, as soon as they are copied or printed.
+    """
+    values = 0  # as if each alias were written out
+    within: list[tuple[str | None, int]] = []  # the anchors that are open, and the values before each
+    sizes: dict[str | None, int] = {}
+    for event in YAML(typ="safe").parse(text):
+        if isinstance(event, CollectionEndEvent):
+            anchor, before = within.pop()
+            sizes[anchor] = values - before
+        elif isinstance(event, NodeEvent):
+            problem = None
+            if isinstance(event, CollectionStartEvent):
+                within.append((event.anchor, values))
+            elif isinstance(event, AliasEvent):
+                if event.anchor in [anchor for anchor, _ in within]:
+                    problem = f"a value that holds itself (*{event.anchor})"
+                values += sizes.get(event.anchor, 0)
+            values += 1
+            if len(within) > MOST_LEVELS:
+                problem = f"more than {MOST_LEVELS} levels of values within values"
+            if values > MOST_VALUES:
+                problem = f"more than {MOST_VALUES} values, aliases written out"
+            if problem:
+                raise _TooMuch(problem=problem, problem_mark=event.start_mark)
 
 
 def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:

@@ -17,6 +17,10 @@ class Outer(Section):
     rows: int | None
 
 
+#: Each line ten times the one before: a billion values in 300 bytes.
+ALIASES = b"a0: &a0 [1]\n" + b"".join(
+    b"a%d: &a%d [%s]\n" % (i, i, b", ".join([b"*a%d" % (i - 1)] * 10)) for i in range(1, 10)
+)
 GOOD = {"inner": {"rate": 0.5, "names": ["a"]}, "rows": 3}
 
 
@@ -62,6 +66,15 @@ def test_values_as_yaml_1_2_reads_them(tmp_path: Path, text: str, value: object)
         (b"a: \xff", ["a.yaml: found byte 3 that is no UTF-8"]),
         (b"a: 2020-13-45", ["a.yaml", "month must be in 1..12"]),
         (b"a: !!int b", ["a.yaml", "'b'"]),
+        (b"a: !!int ''", ["a.yaml", "a value that isn't what its form or tag says"]),
+        (b"a: !!bool b", ["a.yaml", "a value that isn't what its form or tag says"]),
+        (b'a: "\\UFFFFFFFF"', ["a.yaml", "a value that isn't what its form or tag says"]),
+        (b"a: 1\nb: " + b"[" * 100_000, ["a.yaml, line 2", "more than 50 levels"]),
+        (b"b: " + b"[" * 30_000 + b"]" * 30_000, ["a.yaml, line 1", "more than 50 levels"]),
+        (b"- " * 30_000, ["a.yaml, line 1", "more than 50 levels"]),
+        (b"a: &a [1, *a]", ["a.yaml, line 1", "a value that holds itself (*a)"]),
+        (b"a: &a {b: {c: *a}}", ["a.yaml, line 1", "a value that holds itself (*a)"]),
+        (ALIASES, ["a.yaml, line 6", "more than 100000 values"]),
     ],
 )
 def test_what_is_no_mapping_is_refused_in_one_line(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
@@ -116,3 +129,9 @@ def test_each_invalid_key_has_its_line(changes: dict[str, object], lines: list[s
     with pytest.raises(InputError) as caught:
         validated(Outer, {**GOOD, **changes}, path=Path("a.yaml"), key="top")
     assert str(caught.value).split("\n") == lines
+
+
+def test_aliases_are_read_where_they_stay_few(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: &a {b: [1, 2]}\nc: {<<: *a, d: *a}\n")
+    assert read_mapping(path) == {"a": {"b": [1, 2]}, "c": {"b": [1, 2], "d": {"b": [1, 2]}}}
