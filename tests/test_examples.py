@@ -1,9 +1,12 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
 
 from digits.errors import InputError
 from digits.examples import Examples
@@ -60,4 +63,36 @@ def test_a_damaged_file_is_said(damage: Callable[[bytes], bytes], tmp_path: Path
     tiny.examples(7).save(path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match=r"a\.npz: found a damaged file .*dvc repro split"):
+        Examples.load(path)
+
+
+def test_a_header_that_leaves_data_out_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    # Large enough that NumPy's own reader stops before the checksum, with 30 × 20 pixels of each image.
+    tiny.examples(90, size=(30, 30)).save(path)
+    content = path.read_bytes()
+    assert content.count(b"(90, 30, 30)") == 1
+    path.write_bytes(content.replace(b"(90, 30, 30)", b"(90, 30, 20)"))
+    with pytest.raises(InputError, match=r"a damaged file \(images has more bytes than its shape"):
+        Examples.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "piece"),
+    [
+        ({"images": np.zeros((7, 2, 3), np.float32)}, "images are float32 (7, 2, 3)"),
+        ({"images": np.zeros((7, 6), np.uint8)}, "images are uint8 (7, 6)"),
+        ({"labels": np.zeros(6, np.uint8)}, "labels are uint8 (6,)"),
+        ({"labels": np.zeros(7, np.int64)}, "labels are int64 (7,)"),
+    ],
+)
+def test_arrays_that_are_no_examples_are_said(
+    changes: dict[str, NDArray[Any]], piece: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.npz"
+    tiny.examples(7).save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, allow_pickle=False, **{**arrays, **changes})
+    with pytest.raises(InputError, match=re.escape(piece)):
         Examples.load(path)
