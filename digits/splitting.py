@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.errors import InputError
-from digits.examples import Examples
+from digits.examples import Examples, Images
 
 
 class Splits(NamedTuple):
@@ -90,3 +91,42 @@ def _carve_out(examples: Examples, fraction: float, seed: int) -> tuple[Examples
             do="change the fraction, or give the source a test file",
         ) from None
     return examples.take(np.sort(rest)), examples.take(np.sort(carved))
+
+
+def oddities(splits: Splits) -> list[str]:
+    """What may be right and seldom is, a line for each: nothing to stop for, but to be told.
+
+    Images that two splits share make a score better than it is; a class without examples has none.
+    """
+    lines = []
+    for name, part in splits._asdict().items():
+        if missing := [of for of, rows in part.rows_per_class().items() if rows == 0]:
+            lines.append(f"warning: {name} has no example of class {', '.join(missing)}")
+        if name != "train" and (copies := _count_copies(part.images, splits.train.images)):
+            lines.append(f"warning: {copies} of {len(part)} {name} images are in train too, pixel by pixel")
+        pixels = part.images.reshape(len(part), -1)
+        if len(part) > 1 and np.array_equal(pixels[0], pixels[-1]) and (pixels == pixels[0]).all():
+            lines.append(f"warning: all {len(part)} {name} images are alike")
+        if blank := int((pixels == pixels[:, :1]).all(axis=1).sum()):
+            lines.append(f"note: {blank} of {len(part)} {name} images are blank: all pixels of one value")
+    return lines
+
+
+def _count_copies(images: Images, originals: Images) -> int:
+    """How many of ``images`` are also among ``originals``."""
+    # Of 70,000 images the sums take some milliseconds; few are left to be compared in full.
+    sums, original_sums = _sums(images), _sums(originals)
+    shared = set(sums).intersection(original_sums)
+    if not shared:
+        return 0
+    pixels = {originals[row].tobytes() for row, of in enumerate(original_sums) if of in shared}
+    return sum(of in shared and images[row].tobytes() in pixels for row, of in enumerate(sums))
+
+
+def _sums(images: Images) -> list[int]:
+    """A number for each image, the same for the same pixels: eight at a time are added up as one integer."""
+    pixels = images.reshape(len(images), -1)
+    whole = pixels.shape[1] // 8 * 8
+    words: NDArray[np.uint64] = np.ascontiguousarray(pixels[:, :whole]).view(np.uint64)
+    sums: list[int] = words.sum(axis=1, dtype=np.uint64).tolist()
+    return sums

@@ -5,7 +5,7 @@ from pathlib import Path
 from digits.catalogue import load_source
 from digits.files import replacing_folder, write_json
 from digits.parsing import read_source
-from digits.splitting import split
+from digits.splitting import oddities, split
 from stages.params import load_params
 from stages.runner import run
 
@@ -36,6 +36,8 @@ def main(root: Path = Path()) -> None:
             part.save(folder / f"{name}.npz")
             print(f"{name}: {len(part)} images of {part.height} × {part.width}")
     write_json(root / "metrics/data.json", summary)
+    for line in oddities(splits):
+        print(line)
 
 
 if __name__ == "__main__":

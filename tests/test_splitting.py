@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from digits.errors import InputError
 from digits.examples import Examples
-from digits.splitting import Splits, split
+from digits.splitting import Splits, oddities, split
 from tests import tiny
 
 
@@ -124,3 +124,40 @@ def test_a_split_or_class_without_examples_is_refused(
 def test_a_test_split_that_cannot_be_stratified_is_refused(n: int, fraction: float) -> None:
     with pytest.raises(InputError, match=f"data.test_fraction: found {fraction} of {n} rows"):
         cut(numbered(n), test_fraction=fraction)
+
+
+def described(images: NDArray[np.uint8], labels: list[int]) -> Examples:
+    return Examples(images, np.array(labels, np.uint8), 255, ("zero", "one"))
+
+
+# The second size leaves pixels beyond the last whole word of eight.
+@pytest.mark.parametrize("size", [(4, 4), (3, 7), (1, 2)])
+def test_what_is_odd_about_a_split_is_told(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    train, validation, test = (random.integers(1, 255, (n, *size), np.uint8) for n in (6, 4, 3))
+    for part in (train, validation, test):
+        part[:, 0, 0] = 0  # so that no image is blank
+    validation[:2] = train[4]
+    test[:] = test[0]
+    test[:, -1, -1] = 255
+    train[3] = 7
+    splits = Splits(described(train, [0, 1] * 3), described(validation, [0] * 4), described(test, [0, 1, 0]))
+    assert oddities(splits) == [
+        "note: 1 of 6 train images are blank: all pixels of one value",
+        "warning: validation has no example of class one",
+        "warning: 2 of 4 validation images are in train too, pixel by pixel",
+        "warning: all 3 test images are alike",
+    ]
+
+
+def test_images_of_the_same_pixels_in_another_order_are_no_copies() -> None:
+    images = np.arange(16, dtype=np.uint8).reshape(1, 2, 8)
+    train, turned = described(images, [0]), described(images[:, ::-1], [0])
+    found = oddities(Splits(train, turned, train))
+    assert [line for line in found if "in train too" in line] == [
+        "warning: 1 of 1 test images are in train too, pixel by pixel"
+    ]
+
+
+def test_nothing_is_odd_about_the_usual_split() -> None:
+    assert oddities(cut(tiny.examples(300, size=(3, 3)))) == []
