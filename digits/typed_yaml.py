@@ -1,5 +1,7 @@
 """YAML files read into pydantic models, with errors that name the file, the key and the value."""
 
+import contextlib
+import warnings
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +53,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ) from None
     except YAMLError as error:
         raise InputError(path, found=str(error), expected="YAML", do="mend the file") from None
-    except (ArithmeticError, LookupError, ValueError) as error:  # the parser's, of dates, numbers and tags
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # of dates, numbers, tags, keys
         raise InputError(
             path,
             found=f"a value that isn't what its form or tag says ({error})",
@@ -71,7 +73,10 @@ def _parse(text: str) -> Any:
     except _TooMuch:
         raise
     except YAMLError:
-        return YAML(typ="safe", pure=True).load(text)  # to say what is wrong: it has better words
+        # Its parser in Python has better words for what is wrong, if it comes to the same.
+        with warnings.catch_warnings(action="ignore"), contextlib.suppress(RecursionError):
+            YAML(typ="safe", pure=True).load(text)
+        raise
 
 
 class _TooMuch(MarkedYAMLError):

@@ -67,11 +67,14 @@ def test_values_as_yaml_1_2_reads_them(tmp_path: Path, text: str, value: object)
         (b"a: 2020-13-45", ["a.yaml", "month must be in 1..12"]),
         (b"a: !!int b", ["a.yaml", "'b'"]),
         (b"a: !!int ''", ["a.yaml", "a value that isn't what its form or tag says"]),
+        (b"? - - a", ["a.yaml", "(unhashable type: 'list')"]),
         (b"a: !!bool b", ["a.yaml", "a value that isn't what its form or tag says"]),
         (b'a: "\\UFFFFFFFF"', ["a.yaml", "a value that isn't what its form or tag says"]),
         (b"a: 1\nb: " + b"[" * 100_000, ["a.yaml, line 2", "more than 50 levels"]),
         (b"b: " + b"[" * 30_000 + b"]" * 30_000, ["a.yaml, line 1", "more than 50 levels"]),
         (b"- " * 30_000, ["a.yaml, line 1", "more than 50 levels"]),
+        (b"a: &b[&b]", ["a.yaml, line 1", "did not find expected"]),  # the parser in Python takes it
+        (b"? &b[&b " + b"[" * 3000, ["a.yaml, line 1"]),  # and goes on until it ends
         (b"a: &a [1, *a]", ["a.yaml, line 1", "a value that holds itself (*a)"]),
         (b"a: &a {b: {c: *a}}", ["a.yaml, line 1", "a value that holds itself (*a)"]),
         (ALIASES, ["a.yaml, line 6", "more than 100000 values"]),
