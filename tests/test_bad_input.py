@@ -218,6 +218,11 @@ FAULTS: list[tuple[str, Fault, str, list[str]]] = [
         "split",
         ["data/raw/train.csv, row 1", "found a header", "remove the row"],
     ),
+    ("semicolons", raw(b"\n".join(ROWS).replace(b",", b";")), "split", ["row 1", "semicolons", "commas"]),
+    ("UTF-16", raw(b"\xff\xfe" + b"0\0,\0" * 9), "split", ["train.csv", "UTF-16", "save it as UTF-8"]),
+    ("Excel", raw(b"PK\3\4" + bytes(99)), "split", ["train.csv", "an Excel workbook", "as CSV"]),
+    ("a huge line", raw(gzip.compress(b"0" * 10**7)), "split", ["offset 0", "a line of more than"]),
+    ("quotes", field(b'"5"'), "split", [AT, "without quotes"]),
     (
         "rows",
         raw(b"\n".join(ROWS[:99])),
@@ -314,6 +319,12 @@ FAULTS: list[tuple[str, Fault, str, list[str]]] = [
         ["params.yaml", "no such"],
     ),
     (
+        "endless settings",
+        settings_file(b"data: " + b"[" * 100_000),
+        "split",
+        ["params.yaml, line 1", "more than 50 levels"],
+    ),
+    (
         "late snapshot",
         settings("train", "linear", snapshots=[10, 1001]),
         "train linear",
@@ -392,6 +403,16 @@ def test_without_a_fault_the_stages_run_and_say_nothing_on_stderr(finished: Path
         assert (ended.returncode, ended.stderr) == (0, "")
     assert contents(finished / "data/raw") == {"train.csv": tiny.csv_bytes(TRAIN)}
     assert sorted(contents(finished / "data/splits")) == ["test.npz", "train.npz", "validation.npz"]
+
+
+def test_what_is_odd_is_told_and_nothing_stops(finished: Path) -> None:
+    twice = tiny.csv_bytes(TRAIN.take(np.arange(200) % 100))
+    (finished / "data/raw/train.csv").write_bytes(twice)
+    sources(finished, csv=entry("csv", train={"urls": ["published/train.csv"]}))
+    ended = run_stage("split", workspace=finished)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.search(r"^warning: \d+ of 40 validation images are in train too", ended.stdout, re.MULTILINE)
+    assert re.search(r"^warning: \d+ of 40 test images are in train too", ended.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", ["folder", "url"])
