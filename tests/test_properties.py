@@ -215,7 +215,7 @@ def unpacked(content: bytes) -> bytes:
 def plainly_read_csv(content: bytes) -> NDArray[np.float64]:
     """The file's numbers, by Python's own means; what is none raises."""
     lines = io.StringIO(unpacked(content).decode("utf-8-sig", "replace"), newline=None)
-    return np.array([[float(field) for field in line.split(",")] for line in lines if line.strip()])
+    return np.array([[float(field.strip()) for field in line.split(",")] for line in lines if line.strip()])
 
 
 @given(st.data(), any_examples(), st.sampled_from(["first", "last"]))
