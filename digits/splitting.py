@@ -99,28 +99,36 @@ def oddities(splits: Splits) -> list[str]:
     Images that two splits share make a score better than it is; a class without examples has none.
     """
     lines = []
+    train = _Sought(splits.train.images)
+    tones = np.arange(splits.train.pixel_maximum + 1, dtype=np.uint8)
+    blank = _Sought(np.broadcast_to(tones[:, None, None], (len(tones), *splits.train.images.shape[1:])))
     for name, part in splits._asdict().items():
         if missing := [of for of, rows in part.rows_per_class().items() if rows == 0]:
             lines.append(f"warning: {name} has no example of class {', '.join(missing)}")
-        if name != "train" and (copies := _count_copies(part.images, splits.train.images)):
+        sums = train.sums if name == "train" else _sums(part.images)
+        if name != "train" and (copies := train.count(part.images, sums)):
             lines.append(f"warning: {copies} of {len(part)} {name} images are in train too, pixel by pixel")
-        pixels = part.images.reshape(len(part), -1)
-        if len(part) > 1 and np.array_equal(pixels[0], pixels[-1]) and (pixels == pixels[0]).all():
+        if sums.count(sums[0]) == len(sums) > 1 and (part.images == part.images[0]).all():
             lines.append(f"warning: all {len(part)} {name} images are alike")
-        if blank := int((pixels == pixels[:, :1]).all(axis=1).sum()):
-            lines.append(f"note: {blank} of {len(part)} {name} images are blank: all pixels of one value")
+        if blanks := blank.count(part.images, sums):
+            lines.append(f"note: {blanks} of {len(part)} {name} images are blank: all pixels of one value")
     return lines
 
 
-def _count_copies(images: Images, originals: Images) -> int:
-    """How many of ``images`` are also among ``originals``."""
-    # Of 70,000 images the sums take some milliseconds; few are left to be compared in full.
-    sums, original_sums = _sums(images), _sums(originals)
-    shared = set(sums).intersection(original_sums)
-    if not shared:
-        return 0
-    pixels = {originals[row].tobytes() for row, of in enumerate(original_sums) if of in shared}
-    return sum(of in shared and images[row].tobytes() in pixels for row, of in enumerate(sums))
+class _Sought:
+    """Images to be found among others: by sums, some milliseconds for 70,000; the few left, in full."""
+
+    def __init__(self, images: Images) -> None:
+        self.images, self.sums = images, _sums(images)
+        self._known = set(self.sums)
+
+    def count(self, images: Images, sums: list[int]) -> int:
+        """How many of ``images``, which have these sums, are among those sought."""
+        shared = self._known.intersection(sums)
+        if not shared:
+            return 0
+        pixels = {self.images[row].tobytes() for row, of in enumerate(self.sums) if of in shared}
+        return sum(of in shared and images[row].tobytes() in pixels for row, of in enumerate(sums))
 
 
 def _sums(images: Images) -> list[int]:
