@@ -44,24 +44,33 @@ def read_mapping(path: Path) -> dict[str, Any]:
             expected="UTF-8 text",
             do="save it as UTF-8",
         ) from None
+    return parse_mapping(text, path)
+
+
+def parse_mapping(text: str, where: object) -> dict[str, Any]:
+    """The mapping at the top of a YAML text, which errors call ``where``.
+
+    Raises:
+        InputError: it is no YAML, nests or grows beyond all need, or holds something else at the top.
+    """
     try:
         document = _parse(text)
     except MarkedYAMLError as error:
         row = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(
-            f"{path}, line {row}", found=str(error.problem), expected="YAML", do="mend the line"
+            f"{where}, line {row}", found=str(error.problem), expected="YAML", do="mend the line"
         ) from None
     except YAMLError as error:
-        raise InputError(path, found=str(error), expected="YAML", do="mend the file") from None
+        raise InputError(where, found=str(error), expected="YAML", do="mend the file") from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # of dates, numbers, tags, keys
         raise InputError(
-            path,
+            where,
             found=f"a value that isn't what its form or tag says ({error})",
             expected="YAML",
             do="mend the file",
         ) from None
     if not isinstance(document, dict):
-        raise InputError(path, found=excerpt(document), expected="keys with values", do="mend the file")
+        raise InputError(where, found=excerpt(document), expected="keys with values", do="mend the file")
     return document
 
 

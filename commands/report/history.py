@@ -8,9 +8,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from dvc.utils.serialize import ParseError, parse_yaml
-
 from commands.flattening import flat
+from digits.errors import InputError
+from digits.typed_yaml import parse_mapping
 
 PREFIX = "experiment: "
 SPLITS = ("validation", "test")
@@ -95,10 +95,9 @@ def git(root: Path, *words: str, given: bytes = b"") -> bytes:
 
 def _params(text: bytes | None) -> dict[str, Any]:
     try:
-        document = parse_yaml((text or b"").decode(), "params.yaml")
-    except (ParseError, ValueError):  # ValueError: of a date that is none, or of bytes that are no text
+        return flat(parse_mapping((text or b"").decode(), "params.yaml"))
+    except (InputError, UnicodeDecodeError):
         return {}
-    return flat(document) if isinstance(document, dict) else {}
 
 
 def _metrics(text: bytes | None) -> dict[str, float]:
