@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from digits.errors import InputError
+from digits.errors import InputError, printable
 
 # What a command needs is imported when it runs: --help answers at once.
 app = typer.Typer(
@@ -200,5 +200,5 @@ def run() -> None:
     except Exception as error:
         # What DVC says of its own repository, dvc.yaml or remotes; not imported before it is needed.
         if any(kind.__module__ == "dvc.exceptions" for kind in type(error).__mro__):
-            sys.exit(f"error: {error}")
+            sys.exit(f"error: {printable(str(error))}")
         raise

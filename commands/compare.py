@@ -9,12 +9,13 @@ from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.utils.serialize import ParseError, parse_yaml
 
 from commands.flattening import flat
+from commands.output import show
 from commands.revisions import commit_of
 from digits.comparison import HIGHER_IS_BETTER, Limit, Part, Predictions, Results, compare
 from digits.errors import InputError, excerpt
+from digits.typed_yaml import parse_mapping
 
 STYLES = {"table": "simple", "markdown": "github"}
 
@@ -35,7 +36,7 @@ def main(
         both = [results.of_model(model, label) for results, model in zip(both, between, strict=True)]
     comparison = compare(*both)
     failures = [(text, at) for text in conditions for at in Limit(text).broken(comparison)]
-    print(comparison.as_json() if style == "json" else comparison.as_table(STYLES[style]))
+    show(comparison.as_json() if style == "json" else comparison.as_table(STYLES[style]))
     for text, at in failures:
         value = "is gone" if at.after is None else f"went from {at.before} to {at.after}"
         print(f"failed: {text}: {at.model}/{at.split}/{at.metric} {value}", file=sys.stderr)
@@ -105,12 +106,10 @@ class _Files:
 
     def yaml(self, path: str) -> dict[str, Any]:
         try:
-            document = parse_yaml((self.content(path) or b"").decode(), path)
-        except (ParseError, ValueError) as error:
+            text = (self.content(path) or b"").decode()
+        except UnicodeDecodeError as error:
             raise self._damaged(path, str(error)) from None
-        if not isinstance(document, dict):
-            raise self._damaged(path, excerpt(document))
-        return dict(document)
+        return parse_mapping(text, f"{path} at {self.revision}")
 
     def _damaged(self, path: str, found: str) -> InputError:
         return InputError(

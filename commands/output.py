@@ -1,9 +1,15 @@
-"""Where a command may write."""
+"""Where a command may write, and what it may say to a terminal."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from digits.errors import InputError
+from digits.errors import InputError, printable
+
+
+def show(text: str) -> None:
+    """Print lines that hold names from files; what would steer a terminal is escaped where there is one."""
+    print(printable(text) if sys.stdout.isatty() else text, flush=True)
 
 
 def keep_out(output: Path, outs: Iterable[tuple[object, Path | str]]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from commands.output import show
 from digits.errors import InputError, excerpt
 from digits.files import replacing
 from digits.typed_yaml import read_mapping, validated
@@ -22,7 +23,7 @@ def main(name: str | None, *, root: Path = Path()) -> int:
     found = {path.stem: path for path in sorted((root / FOLDER).glob("*.yaml"))}
     if name is None:
         for known, path in found.items():
-            print(f"{known}: {path.read_text(encoding='utf-8').splitlines()[0].removeprefix('# ')}")
+            show(f"{known}: {path.read_text(encoding='utf-8').splitlines()[0].removeprefix('# ')}")
         return 0
     if name not in found:
         raise InputError(
@@ -31,7 +32,7 @@ def main(name: str | None, *, root: Path = Path()) -> int:
     recipe = read_mapping(found[name])
     check(recipe, load_params(root), FOLDER / found[name].name)
     for line in _put(recipe, root / "params.yaml") or ["nothing to change"]:
-        print(f"params.yaml: {line}")
+        show(f"params.yaml: {line}")
     return 0
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from tabulate import tabulate
 
 from commands import fingerprint
+from commands.output import show
 from digits.errors import InputError, excerpt
 from digits.typed_yaml import read_mapping
 
@@ -57,7 +58,7 @@ def main(*, tolerance: float, jobs: int | None, root: Path = Path()) -> int:
         except InputError as error:  # it names a copy that will be gone
             error.args = (str(error).replace(f"{folder}{os.sep}", "HEAD's "),)
             raise
-        print(f"Running {_git(top, 'log', '-1', '--format=%h (%s)')} from nothing, in {folder}", flush=True)
+        show(f"Running {_git(top, 'log', '-1', '--format=%h (%s)')} from nothing, in {folder}")
         if _git(top, "status", "--porcelain"):
             print("What isn't committed is left out.", flush=True)
         forget(folder, committed)
@@ -68,7 +69,7 @@ def main(*, tolerance: float, jobs: int | None, root: Path = Path()) -> int:
         fresh = Run.read(folder)
     print()
     lines, good = report(committed, fresh, tolerance, _environment_lines(recorded))
-    print("\n".join(lines))
+    show("\n".join(lines))
     return 0 if good else 1
 
 

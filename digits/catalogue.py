@@ -5,12 +5,10 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from digits.errors import InputError, excerpt
 from digits.typed_yaml import Section, read_mapping, validated
-
-Text = Annotated[str, StringConstraints(min_length=1)]
 
 #: Checksums as pooch writes them, with the algorithm in front.
 Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
@@ -18,6 +16,20 @@ Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:
 
 #: Characters that end lines or steer devices: tables and pages would not keep them.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+#: File names that every system takes as they are; Windows drops dots and spaces at the end.
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
+#: What Windows takes for a device, whatever follows the first dot.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])( *\..*)?", re.IGNORECASE)
+
+
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError(f"{excerpt(text)}, expected one line without control characters")
+    return text
+
+
+Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_one_line)]
 
 
 def _last_part(url: str) -> str:
@@ -44,7 +56,8 @@ class SourceFile(Section):
     @classmethod
     def _names_a_file(cls, urls: list[str]) -> list[str]:
         for url in urls:
-            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._ -]*", _last_part(url)):
+            name = _last_part(url)
+            if not _NAME.fullmatch(name) or _DEVICE.fullmatch(name):
                 raise ValueError(
                     f"{excerpt(url)}, expected a path or URL that ends in a file name"
                     " (letters, digits, '.', '_', '-')"
@@ -84,8 +97,6 @@ class _Source(Section):
     def _unique(cls, names: list[str]) -> list[str]:
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"{excerpt(min(twice))} twice, expected a name of its own for each class")
-        if odd := [name for name in names if _CONTROL.search(name)]:
-            raise ValueError(f"{excerpt(odd[0])}, expected a name of one line without control characters")
         return names
 
 
@@ -121,7 +132,7 @@ def load_source(path: Path, name: str) -> Source:
         InputError: there is no such entry, or a key of it holds what it may not.
     """
     entries = read_mapping(path)
-    if name not in entries:
+    if name not in entries or _CONTROL.search(name):
         raise InputError(
             f"params.yaml, data.source: {path}",
             found=f"no entry {excerpt(name)}",
@@ -139,7 +150,8 @@ def load_source(path: Path, name: str) -> Source:
         )
     source = validated(_FORMATS[kind], entry, path=path, key=name)
     names = [file.name for file in source_files(source)]
-    if len(set(names)) < len(names):
+    # On many a file system, a.csv and A.csv are one.
+    if len({name.lower() for name in names}) < len(names):
         raise InputError(
             f"{path}, {name}.files",
             found=f"one file name for two files ({', '.join(names)})",

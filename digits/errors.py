@@ -9,7 +9,7 @@ class InputError(Exception):
 
     def __init__(self, where: object, *, found: str, expected: str, do: str) -> None:
         message = f"{where}: found {found}, expected {expected}; {do}"
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), str(self))  # from a process to another
@@ -25,3 +25,11 @@ def excerpt(value: object, limit: int = 40) -> str:
     """The value as an error line quotes it: ``repr``, cut to ``limit`` characters."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """The text without what would steer a terminal: all but lines and what can be seen is escaped."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -82,7 +82,10 @@ def _download(url: str, output: str, pooch_: object, *, packed: bool) -> None:
     if parts.scheme in ("http", "https"):
         download(url, Path(output), packed=packed)
     else:
-        shutil.copyfile(_local_path(url), output)
+        path = _local_path(url)
+        if path.exists() and not path.is_file():  # /dev/zero would never end
+            raise _Unusable("no file but a folder or a device")
+        shutil.copyfile(path, output)
     if Path(output).stat().st_size == 0:
         raise _Unusable("the file is empty")
     if _starts_as_markup(Path(output)):

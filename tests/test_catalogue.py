@@ -94,7 +94,10 @@ def train(**changes: object) -> dict[str, object]:
         ),
         ({"class_names": [0, 1]}, ".class_names.0: found 0, expected a valid string"),
         ({"class_names": ["a", "b", "a"]}, ".class_names: found 'a' twice"),
-        ({"class_names": ["a", "b\r"]}, ".class_names: found 'b\\r', expected a name of one line"),
+        (
+            {"class_names": ["a", "b\r"]},
+            ".class_names.1: found 'b\\r', expected one line without",
+        ),
         ({"label": "first"}, ".label: found an unknown key"),
         ({"files": {}}, ".files.train: found nothing"),
         ({"files": train(urls=[])}, ".files.train.urls: found []"),
