@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tabulate import tabulate
 from tqdm import tqdm
 
+from commands.output import show
 from digits.errors import InputError
 from digits.framing import ModelInput, frame
 from digits.inference import logits
@@ -72,7 +73,7 @@ def main(names: list[str], *, model: str, style: str, root: Path = Path()) -> in
             print(f"error: {error}", file=sys.stderr)
             failed = True
     if predictions:
-        print(STYLES[style](predictions), end="")
+        show(STYLES[style](predictions).removesuffix("\n"))
     return 1 if failed else 0
 
 
@@ -80,12 +81,20 @@ def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
     """The network's answer to one picture.
 
     Raises:
-        InputError: it is no picture, is too large or animated, or has no ink.
+        InputError: it is no picture, is too large or animated, or has no ink; or the network is another.
     """
     framed = frame(read_picture(name), takes)
     if framed is None:
         raise InputError(name, found="a blank picture", expected="ink on a background", do="draw something")
-    probabilities = _softmax(logits(model, framed.image[None])[0].astype(np.float64))
+    scores = logits(model, framed.image[None])[0]
+    if scores.shape != (len(takes.class_names),):
+        raise InputError(
+            model.with_name("input.json"),
+            found=f"names of {len(takes.class_names)} classes",
+            expected=f"{scores.size}, as the network answers",
+            do="dvc repro train",
+        )
+    probabilities = _softmax(scores.astype(np.float64))
     named = dict(zip(takes.class_names, probabilities.tolist(), strict=True))
     return Prediction(name, max(named, key=lambda at: named[at]), named, framed.note)
 
@@ -98,21 +107,26 @@ def read_picture(name: str) -> Image.Image:
     """
     source = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a large one, which is refused below
-            picture = Image.open(source, formats=FORMATS)
-        with picture:
+        # Pillow warns of large pictures, which are refused below, and of tags that it can't read.
+        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise _too_large(name, f"{width} × {height} pixels")
-            if (pictures := getattr(picture, "n_frames", 1)) > 1:
+            # MPO: what phones save as .jpg, with previews behind the picture.
+            if picture.format != "MPO" and (pictures := getattr(picture, "n_frames", 1)) > 1:
                 raise InputError(name, found=f"{pictures} pictures", expected="one", do="save a single one")
-            return ImageOps.exif_transpose(picture)
+            picture.load()
+            if picture.mode == "P" and picture.palette is None:
+                raise ValueError("no palette")
+            ImageOps.exif_transpose(picture, in_place=True)
+            return picture
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(name, found="no such file", expected="a picture", do="check the name") from None
     except Image.DecompressionBombError:
         raise _too_large(name, "too many pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
         reason = "no picture" if isinstance(error, UnidentifiedImageError) else f"a damaged one ({error})"
         raise InputError(name, found=reason, expected=" or ".join(FORMATS), do="save it as PNG") from None
 

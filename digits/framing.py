@@ -5,6 +5,7 @@ MNIST's digits were scaled to fit a box of 20 × 20 pixels and put into 28 × 28
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.errors import InputError
+from digits.errors import InputError, excerpt
 from digits.examples import Examples
 from digits.files import write_json
 
@@ -23,6 +24,8 @@ INK = 0.2
 PAPER = 32
 #: So many training images are looked at to learn where their ink lies.
 MEASURED = 2_000
+#: A picture of more pixels than this is made smaller first: a network sees less than a thousand of them.
+MOST_PIXELS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,20 @@ class ModelInput:
     box: int
     centring: Literal["mass", "box"]
     centre: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        for name, limit in {"height": 4096, "width": 4096, "pixel_maximum": 255, "box": 4096}.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 0 < value <= limit:
+                raise ValueError(f"{name} {excerpt(value)}, not an integer from 1 to {limit}")
+        names = self.class_names
+        if not all(isinstance(name, str) for name in names) or not 1 < len(set(names)) == len(names):
+            raise ValueError(f"class_names {excerpt(names)}, not two or more different texts")
+        if self.centring not in ("mass", "box"):
+            raise ValueError(f"centring {excerpt(self.centring)}, not mass or box")
+        row, column = self.centre
+        if not (0 <= row <= self.height and 0 <= column <= self.width):  # NaN neither
+            raise ValueError(f"centre {excerpt(self.centre)}, not a place in the image")
 
     @classmethod
     def measure(cls, examples: Examples) -> "ModelInput":
@@ -117,6 +134,7 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
         picture: of any size, grey or in colours, transparent or not.
         to: what the network takes.
     """
+    picture, reduced = _smaller(picture)
     found = _ink(picture)
     if found is None:
         return None
@@ -139,17 +157,29 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
     image = np.zeros((to.height, to.width), np.uint8)
     image[row : row + size[1], column : column + size[0]] = np.rint(small * to.pixel_maximum)
     what = "centre of mass" if to.centring == "mass" else "middle"
+    wide, tall = wide * reduced, tall * reduced  # as the picture was
     note = f"{polarity}; ink of {wide} × {tall} scaled to {size[0]} × {size[1]}, placed by its {what}"
     return Framed(image, note)
 
 
+def _smaller(picture: Image.Image) -> tuple[Image.Image, int]:
+    """The picture with 8 bits a channel, RGBA if it is transparent; and by what its sides were divided."""
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        picture = Image.fromarray((np.clip(np.asarray(picture), 0, 65_535) // 257).astype(np.uint8))
+    if picture.has_transparency_data and picture.mode != "RGBA":
+        picture = picture.convert("RGBA")
+    factor = math.ceil(math.sqrt(picture.width * picture.height / MOST_PIXELS))
+    if factor <= 1:
+        return picture, 1
+    if picture.mode in ("1", "P"):  # of which no mean can be taken
+        picture = picture.convert("RGB")
+    return picture.reduce(factor), factor
+
+
 def _ink(picture: Image.Image) -> tuple[NDArray[np.float64], str] | None:
     """How much ink each pixel has, ``[height, width]`` in 0–1, and its polarity in words."""
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = Image.fromarray(np.clip(np.asarray(picture) / 257, 0, 255).astype(np.uint8))
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     colours = np.asarray(picture.convert("RGB"), np.float64)
     grey = np.asarray(picture.convert("L"), np.float64)
     # Red on green may be the same grey: whichever channel shows most.

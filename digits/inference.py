@@ -24,12 +24,8 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    try:
+    with _refusing(model_path):
         interpreter = Interpreter(str(model_path), num_threads=1)
-    except ValueError as error:
-        raise InputError(
-            model_path, found=str(error), expected="a LiteRT model", do="dvc repro train"
-        ) from None
     image_input = interpreter.get_input_details()[0]
     takes = tuple(int(size) for size in image_input["shape_signature"][1:])
     if takes != images.shape[1:]:
@@ -47,12 +43,24 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
         if len(batch) != size:
             size = len(batch)
             interpreter.resize_tensor_input(image_input["index"], batch.shape)
-            with _unsaid():
+            with _refusing(model_path), _unsaid():
                 interpreter.allocate_tensors()
         interpreter.set_tensor(image_input["index"], batch)
-        interpreter.invoke()
+        with _refusing(model_path):
+            interpreter.invoke()
         parts.append(interpreter.get_tensor(output))
     return np.concatenate(parts)
+
+
+@contextmanager
+def _refusing(model_path: Path) -> Iterator[None]:
+    """Whatever LiteRT says against a model in the block is said of its file."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            model_path, found=str(error), expected="a LiteRT model", do="dvc repro train"
+        ) from None
 
 
 @contextmanager

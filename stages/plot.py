@@ -1,12 +1,15 @@
 """Draw what one classifier learnt and where it errs: python -m stages.plot linear|dnn"""
 
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from digits import figures
 from digits.calibration import bins
+from digits.errors import InputError
 from digits.examples import Examples
 from digits.files import read_csv, replacing_folder, write_csv
 from digits.predictions import Predicted
@@ -45,14 +48,19 @@ def main(model: str, root: Path = Path()) -> None:
 
 def draw_weights(model: str, snapshots: Path, examples: Examples, params: Plot, folder: Path) -> None:
     """A figure of the first layer for each snapshot, and what is said of its units as a table."""
-    archive = np.load(snapshots, allow_pickle=False)
+    try:
+        with snapshots.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            steps, layer = archive["steps"].tolist(), archive["layer"]
+            kept = list(zip(steps, archive["weights"], archive["biases"], strict=True))
+    except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
+        raise InputError(
+            snapshots, found=f"a damaged file ({error})", expected="snapshots", do="dvc repro train"
+        ) from None
     names = examples.class_names
     table = []
-    for step, weights, biases in zip(
-        archive["steps"].tolist(), archive["weights"], archive["biases"], strict=True
-    ):
+    for step, weights, biases in kept:
         title = f"{model}: weights of the first layer after {step} steps"
-        if archive["layer"] == "logits":  # no hidden layer: a template for each class
+        if layer == "logits":  # no hidden layer: a template for each class
             figure = figures.weight_pictures(weights, names, title)
         else:
             units = judge(weights, biases, examples.images, examples.pixel_maximum)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from commands.flattening import flat
 from commands.report.history import SPLITS
 from commands.report.wording import METRICS
-from digits.errors import InputError
+from digits.errors import InputError, excerpt
 from digits.examples import Examples
 from digits.files import read_csv
 from digits.framing import ModelInput
@@ -247,6 +247,14 @@ def _model(name: str, recipe: dict[str, Any], root: Path, class_names: tuple[str
     with _reading(folder / "variables.csv") as path:
         variables = read_csv(path)
         sum(map(int, variables["numbers"]))
+    takes = ModelInput.load(folder / "input.json")
+    if takes.class_names != class_names:
+        raise InputError(
+            folder / "input.json",
+            found=f"classes {excerpt(takes.class_names)}",
+            expected=f"those of the data, {excerpt(class_names)}",
+            do="dvc repro train",
+        )
     return Model(
         name=name,
         folder=folder,
@@ -259,7 +267,7 @@ def _model(name: str, recipe: dict[str, Any], root: Path, class_names: tuple[str
             split: Predicted.load(root / "predictions" / name / f"{split}.csv", class_names)
             for split in SPLITS
         },
-        takes=ModelInput.load(folder / "input.json"),
+        takes=takes,
         snapshots=_snapshots(folder / "snapshots.npz", root / "plots" / name / "units.csv"),
     )
 

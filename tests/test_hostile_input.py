@@ -1,0 +1,627 @@
+"""Files, names and pictures made to do harm: refused in one line, or taken for the text that they are."""
+
+import ast
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from commands.predict import main, predict, read_picture
+from commands.report import card, page
+from commands.report.history import experiments
+from commands.report.results import read_results
+from digits.catalogue import load_source
+from digits.errors import InputError
+from digits.examples import Examples
+from digits.files import write_json
+from digits.framing import MOST_PIXELS, ModelInput, frame
+from digits.inference import logits
+from digits.model_files import save_tflite
+from digits.training import build
+from digits.typed_yaml import parse_mapping
+from stages import explore, plot
+from tests import tiny
+from tests.conftest import REPOSITORY
+from tests.finished import commit, finished
+from tests.test_bad_input import contents, entry, run_stage, sources
+from tests.test_pipeline import clone
+from tests.test_predict import TAKES, stroke, with_size
+
+#: Runs a command if a shell ever sees it.
+SHELL = "\"; touch harmed; $(touch harmed) `touch harmed`'; touch harmed #"
+#: Clears a terminal and renames its window.
+ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m"
+BOMB = "a0: &a0 [lol, lol, lol]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 20)
+)
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+YAML = {
+    "bomb": (BOMB, "more than 100,000 values"),
+    "merged bomb": (MERGES, "more than 100,000 values"),
+    "itself": ("a: &a [*a]\n", "a value that holds itself"),
+    "deep": ("a: " + "[" * 100_000, "values more than 100 levels deep"),
+    "deep mappings": ("a: " + "{b: " * 100_000, "values more than 100 levels deep"),
+    "command": ("a: !!python/object/apply:os.system ['touch harmed']\n", "python/object/apply"),
+    "module": ("a: !!python/name:os.system ''\n", "python/name"),
+    "key": ("? [[1], [2]]\n: 1\n", "unhashable"),
+    "truth": ("a: !!bool maybe\n", "'maybe'"),
+    "large number": (f"a: {'9' * 10_000}\n", "4300 digits"),
+}
+
+
+class TestYaml:
+    @pytest.mark.parametrize(("text", "found"), YAML.values(), ids=YAML)
+    def test_what_a_file_could_do_is_refused(self, text: str, found: str) -> None:
+        with pytest.raises(InputError, match=found) as caught:
+            parse_mapping(text, "a.yaml")
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 300
+
+    @pytest.mark.parametrize("name", ["params.yaml", "data/sources.yaml"])
+    @pytest.mark.parametrize("kind", ["bomb", "deep", "command"])
+    def test_a_stage_ends_in_one_line(self, kind: str, name: str, workspace: Path) -> None:
+        text, found = YAML[kind]
+        with (workspace / name).open("a") as file:
+            file.write(f"\n{text}")
+        before = contents(workspace)
+        ended = run_stage("split", workspace=workspace)
+        assert ended.returncode == 1
+        assert re.fullmatch("error: .+\n", ended.stderr), ended.stderr
+        assert name in ended.stderr
+        assert found in ended.stderr
+        assert contents(workspace) == before
+
+    def test_aliases_of_ordinary_size_stay(self) -> None:
+        text = "base: &base {a: 1}\none: {<<: *base, b: 2}\nlist: &list [1, 2]\ntwo: [*list, *list]\n"
+        assert parse_mapping(text, "a.yaml")["one"] == {"a": 1, "b": 2}
+        assert parse_mapping(text, "a.yaml")["two"] == [[1, 2], [1, 2]]
+
+    def test_an_experiment_of_the_history_is_passed_over(self, tmp_path: Path) -> None:
+        (tmp_path / "params.yaml").write_text(BOMB)
+        commit(tmp_path, "experiment: bomb")
+        assert [at.params for at in experiments(tmp_path)] == [{}]
+
+
+def test_nothing_that_is_read_can_bring_code_along() -> None:
+    """What ruff's S rules don't see: arrays of objects, which are pickles, and Keras models with code."""
+    calls = []
+    for folder in ("commands", "digits", "stages", "tools", "tests", "benchmarks"):
+        for path in (REPOSITORY / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    given = {at.arg: ast.unparse(at.value) for at in node.keywords}
+                    calls.append((path.name, ast.unparse(node.func), given))
+    loads = [(name, given) for name, called, given in calls if called == "np.load"]
+    models = [(name, given) for name, called, given in calls if called.endswith("load_model")]
+    assert len(loads) > 4
+    assert [name for name, given in loads if given.get("allow_pickle", "False") != "False"] == []
+    assert [name for name, given in models if given.get("safe_mode", "True") != "True"] == []
+    assert not {name for name, _ in models} - {"exports.py", "test_model_files.py"}  # none outside tests
+
+
+class Harm:
+    """What a pickle runs."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("harmed"),))
+
+
+class TestArchives:
+    @pytest.fixture(autouse=True)
+    def _elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    def test_a_split_of_objects(self, workspace: Path) -> None:
+        path = workspace / "data/splits/train.npz"
+        path.parent.mkdir()
+        images = np.array([Harm()], object)
+        np.savez(path, images=images, labels=np.zeros(1), pixel_maximum=1, class_names=["a", "b"])
+        with pytest.raises(InputError, match=r"train\.npz: found a damaged file \(Object arrays"):
+            explore.main(workspace)
+        assert not Path("harmed").exists()
+
+    def test_snapshots_of_objects(self, workspace: Path) -> None:
+        path = workspace / "snapshots.npz"
+        np.savez(path, steps=np.array([Harm()], object), weights=[0], biases=[0], layer="logits")
+        with pytest.raises(InputError, match=r"snapshots\.npz: found a damaged file \(Object arrays"):
+            plot.draw_weights("m", path, tiny.examples(3), None, workspace)  # type: ignore[arg-type]
+        assert not Path("harmed").exists()
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "..",
+            "data/raw/../..",
+            "http://a/%2e%2e",
+            "http://a/..%2f",
+            "http://a/b%00.csv",
+            "http://a/b%0a.csv",
+            "http://a/b\\..\\..\\c.csv",
+            "http://a/..%5c..%5cc.csv",
+            "http://a/.hidden",
+            "http://a/-rf",
+            "http://a/x.csv.",
+            "http://a/x.csv%20",
+            "CON",
+            "http://a/nul.csv",
+            "com1.tar.gz",
+            "http://a/\x1b[2J/x.csv",
+            "http://a/" + ESCAPES,
+        ],
+    )
+    def test_a_url_names_a_plain_file_or_is_refused(self, url: str, tmp_path: Path) -> None:
+        path = tmp_path / "sources.yaml"
+        path.write_text(yaml.safe_dump({"s": entry("csv", train={"urls": [url]})}))
+        with pytest.raises(InputError, match=r"sources\.yaml, s\.files\.train\.urls") as caught:
+            load_source(path, "s")
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.parametrize(
+        "url", ["../../x.csv", "/x.csv", "file:///x.csv", "http://127.0.0.1:9/a/../../x.csv"]
+    )
+    def test_a_place_elsewhere_is_read_from_not_written_to(self, url: str, tmp_path: Path) -> None:
+        path = tmp_path / "sources.yaml"
+        path.write_text(yaml.safe_dump({"s": entry("csv", train={"urls": [url]})}))
+        assert load_source(path, "s").files.train.name == "x.csv"  # type: ignore[union-attr]
+
+    def test_names_that_differ_in_case_alone_are_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "sources.yaml"
+        files = {"train": {"urls": ["a.csv"]}, "test": {"urls": ["A.csv"]}}
+        path.write_text(yaml.safe_dump({"s": entry("csv", **files)}))
+        with pytest.raises(InputError, match="one file name for two files"):
+            load_source(path, "s")
+
+    @pytest.mark.parametrize(
+        ("url", "found"),
+        [("/dev/zero", "no file but a folder or a device"), (f"{'x' * 300}.csv", "file name too long")],
+    )
+    def test_what_is_no_file_is_no_copy(self, url: str, found: str, workspace: Path) -> None:
+        if url.startswith("/dev") and not Path(url).exists():
+            pytest.skip(f"no {url} here")
+        sources(workspace, digits=entry("csv", train={"urls": [url]}))
+        ended = run_stage("download", workspace=workspace)
+        assert re.fullmatch("error: .+\n", ended.stderr), ended.stderr
+        assert found in ended.stderr
+        assert not (workspace / "data/raw").exists()
+
+    @pytest.mark.parametrize("key", ["title", "homepage", "licence"])
+    def test_what_is_said_of_a_source_steers_no_terminal(self, key: str, tmp_path: Path) -> None:
+        path = tmp_path / "sources.yaml"
+        path.write_text(yaml.safe_dump({"s": entry("csv", train={"urls": ["a.csv"]}) | {key: ESCAPES}}))
+        with pytest.raises(InputError, match="expected one line without control characters") as caught:
+            load_source(path, "s")
+        assert str(caught.value).isprintable()
+
+    def test_a_source_whose_name_steers_a_terminal(self, tmp_path: Path) -> None:
+        path = tmp_path / "sources.yaml"
+        path.write_text(yaml.safe_dump({ESCAPES: entry("csv", train={"urls": ["a.csv"]})}))
+        with pytest.raises(InputError, match="no entry") as caught:
+            load_source(path, ESCAPES)
+        assert str(caught.value).isprintable()
+
+    def test_a_model_elsewhere_is_none(self, workspace: Path) -> None:
+        ended = run_stage("train", f"../../{SHELL}", workspace=workspace)
+        assert ended.stderr.startswith("error: params.yaml, train: found no model ")
+        assert ended.stderr.count("\n") == 1
+
+
+class TestTheShell:
+    def test_settings_are_text_to_the_stages(self, workspace: Path) -> None:
+        """The source's name, its classes' and the file's place, as a shell would run them."""
+        folder = SHELL.replace("#", "")  # which would end a URL's path
+        (workspace / folder).mkdir()
+        of = tiny.examples(100, classes=2, size=(8, 8))
+        (workspace / folder / "x.csv").write_bytes(tiny.csv_bytes(of))
+        names = ['"; touch harmed #', "$(touch harmed)"]
+        source = entry("csv", train={"urls": [f"{folder}/x.csv"]}) | {
+            "height": 8,
+            "width": 8,
+            "pixel_maximum": 16,
+            "title": SHELL,
+            "class_names": names,
+        }
+        sources(workspace, **{SHELL: source})
+        params = yaml.safe_load((workspace / "params.yaml").read_text())
+        params["data"]["source"] = SHELL
+        params["explore"]["pixel"] = 1
+        (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+        (workspace / "metrics").mkdir()
+        for stage in ("download", "split", "explore"):
+            ended = run_stage(stage, workspace=workspace)
+            assert (ended.returncode, ended.stderr) == (0, "")
+        assert Examples.load(workspace / "data/splits/train.npz").class_names == tuple(names)
+        assert not list(workspace.rglob("harmed"))
+
+    def test_only_dvc_yaml_itself_reaches_the_shell(self) -> None:
+        """DVC quotes nothing that it puts into a command: the models' names, of dvc.yaml, are code."""
+        document = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
+        put_in = {name for at in document["stages"].values() for name in re.findall(r"\$\{.*?\}", at["cmd"])}
+        assert put_in == {"${item.model}"}
+        assert {stage["matrix"]["model"] for stage in document["stages"].values() if "matrix" in stage} == {
+            "${models}"
+        }
+        (models,) = [at["models"] for at in document["vars"]]
+        assert all(re.fullmatch("[a-z][a-z0-9_]*", model) for model in models)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("key", "value"), [("models", "['$(touch harmed)']"), ("item", "{model: $(touch harmed)}")]
+    )
+    def test_settings_cannot_name_the_models(self, key: str, value: str, tmp_path: Path) -> None:
+        """DVC takes variables from params.yaml too, but not those that dvc.yaml has."""
+        folder = clone(tmp_path)
+        with (folder / "params.yaml").open("a") as file:
+            file.write(f"{key}: {value}\n")
+        ended = subprocess.run(
+            [sys.executable, "-m", "dvc", "repro"], cwd=folder, capture_output=True, text=True, timeout=300
+        )
+        assert ended.returncode != 0
+        assert not list(folder.rglob("harmed"))
+
+    @pytest.mark.slow
+    def test_settings_are_text_to_dvc(self, tmp_path: Path) -> None:
+        folder = clone(tmp_path)
+        catalogue = (folder / "data/sources.yaml").read_text()
+        text = catalogue.replace("\ndigits:", f"\n{json.dumps(SHELL)}:")
+        assert text != catalogue
+        (folder / "data/sources.yaml").write_text(text)
+        params = (folder / "params.yaml").read_text()
+        (folder / "params.yaml").write_text(params.replace("source: digits", f"source: {json.dumps(SHELL)}"))
+        ended = subprocess.run(
+            [sys.executable, "-m", "dvc", "repro", "split"],
+            cwd=folder,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert not list(folder.rglob("harmed"))
+        # DVC's own templates end where a key has a bracket or a quote, before anything runs.
+        assert (ended.returncode == 0) == ("Running stage 'split'" in ended.stdout), ended.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an untrained network ``dnn`` of ten classes."""
+    root = tmp_path_factory.mktemp("trained")
+    (root / "models/dnn").mkdir(parents=True)
+    recipe = tiny.recipe(hidden_units=[5])
+    model = build(recipe, height=28, width=28, pixel_maximum=255, classes=10)
+    save_tflite(model, root / "models/dnn/model.tflite")
+    return root
+
+
+@pytest.fixture
+def model(trained: Path) -> Path:
+    TAKES.save(trained / "models/dnn/input.json")
+    return trained
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
+class TestTheTerminal:
+    def shown(self, *words: str, cwd: Path) -> tuple[int, str]:
+        """Exit status, and what a terminal gets."""
+        import pty
+
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "digits", *words],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                piece = os.read(ours, 65_536)
+            except OSError:  # Linux's way to say that nobody writes any more
+                break
+            if not piece:
+                break
+            said += piece
+        os.close(ours)
+        return process.wait(timeout=120), said.decode()
+
+    @pytest.mark.parametrize("style", ["table", "csv", "json"])
+    def test_names_of_files_and_classes(self, style: str, model: Path) -> None:
+        write_json(
+            model / "models/dnn/input.json",
+            asdict(TAKES) | {"class_names": [f"{ESCAPES}{number}" for number in range(10)]},
+        )
+        stroke().save(model / f"{ESCAPES}.png")
+        status, said = self.shown("predict", f"{ESCAPES}.png", "--format", style, cwd=model)
+        assert status == 0, said
+        assert "owned" in said
+        assert not {"\x1b", "\x07", "\x9b"} & set(said)
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("predict", f"none {ESCAPES}.png"),
+            ("predict", "x.png", "--model", f"../{ESCAPES}"),
+            ("report", "--output", ESCAPES),
+            ("recipe", ESCAPES),
+            ("recipe", SHELL),
+            ("compare", ESCAPES),
+            ("compare", SHELL),
+            ("compare", "--upload-pack=touch harmed"),
+            ("repeat", "--model", SHELL, "--seeds", "2"),
+            ("plots", SHELL),
+        ],
+    )
+    def test_arguments(self, words: tuple[str, ...], model: Path) -> None:
+        status, said = self.shown(*words, cwd=model)
+        assert status in (1, 2)
+        assert "Traceback" not in said
+        assert "\x1b[2J" not in said
+        assert "\x07" not in said
+        assert not list(model.rglob("harmed"))
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def png_with(*chunks: bytes) -> bytes:
+    """A small PNG with more chunks after its header."""
+    whole = io.BytesIO()
+    stroke().save(whole, "PNG")
+    return whole.getvalue()[:33] + b"".join(chunks) + whole.getvalue()[33:]
+
+
+#: 64 kilobytes of 64 megabytes.
+UNPACKS = zlib.compress(bytes(2**26))
+
+
+class TestPictures:
+    @pytest.mark.parametrize(
+        ("content", "found"),
+        [
+            pytest.param(with_size(png_with(), 50_000), "too many pixels", id="vast PNG"),
+            pytest.param(png_with(chunk(b"zTXt", b"a\0\0" + UNPACKS)), "damaged", id="zTXt"),
+            pytest.param(png_with(chunk(b"iTXt", b"a\0\1\0\0\0" + UNPACKS)), "damaged", id="iTXt"),
+            pytest.param(png_with(chunk(b"iCCP", b"a\0\0" + UNPACKS)), "damaged", id="iCCP"),
+            pytest.param(png_with()[:-40], "damaged", id="cut PNG"),
+            pytest.param(with_size(png_with(), 7_000), "damaged", id="promises more"),
+            pytest.param(b"\x89PNG\r\n\x1a\n" + b"\xff" * 50, "no picture", id="nonsense"),
+        ],
+    )
+    def test_a_harmful_one_is_refused(self, content: bytes, found: str, tmp_path: Path) -> None:
+        (tmp_path / "a.png").write_bytes(content)
+        with pytest.raises(InputError, match=found) as caught:
+            frame(read_picture(str(tmp_path / "a.png")), TAKES)
+        assert "\n" not in str(caught.value)
+
+    def test_a_jpeg_of_absurd_size(self, tmp_path: Path) -> None:
+        whole = io.BytesIO()
+        stroke().save(whole, "JPEG")
+        content = bytearray(whole.getvalue())
+        at = content.index(b"\xff\xc0") + 5  # start of frame: length, precision, height, width
+        content[at : at + 4] = b"\xff\xff\xff\xff"
+        (tmp_path / "a.jpg").write_bytes(content)
+        with pytest.raises(InputError, match="too many pixels"):
+            read_picture(str(tmp_path / "a.jpg"))
+
+    @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "1", "I;16", "CMYK"])
+    def test_a_large_one_gets_the_answer_of_a_small_one(self, mode: str, tmp_path: Path) -> None:
+        box = (400, 600, 1600, 1000)
+        grey = np.asarray(stroke((2_400, 1_800), box).convert("L"))
+        large = Image.fromarray(grey.astype(np.uint16) * 257 if mode == "I;16" else grey)
+        if mode not in ("I;16", "LA", "RGBA"):
+            large = large.convert(mode)
+        elif mode != "I;16":
+            large = Image.merge("RGBA", [Image.new("L", large.size)] * 3 + [Image.fromarray(255 - grey)])
+            large = large.convert(mode)
+        assert large.width * large.height > MOST_PIXELS
+        suffix = "jpg" if mode == "CMYK" else "png"
+        large.save(tmp_path / f"a.{suffix}")
+        found = frame(read_picture(str(tmp_path / f"a.{suffix}")), TAKES)
+        plain = frame(stroke(), TAKES)
+        assert found
+        assert plain
+        assert np.abs(found.image.astype(int) - plain.image).max() <= 8
+        assert found.note.startswith("dark on light; ink of 1200 × 400 scaled to 20 × 7")
+
+    @pytest.mark.parametrize("size", [(5_000_000, 1), (1, 5_000_000)])
+    def test_a_line_of_pixels(self, size: tuple[int, int]) -> None:
+        picture = Image.new("L", size, 255)
+        picture.paste(0, (0, 0, max(1, size[0] // 2), max(1, size[1] // 2)))
+        found = frame(picture, TAKES)
+        assert found is None or found.image.max() == 255
+
+    @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+    def test_memory_is_bounded(self, tmp_path: Path) -> None:
+        Image.new("RGBA", (7_070, 7_070), (255, 255, 255, 9)).save(tmp_path / "a.png", compress_level=1)
+        code = (
+            "from commands.predict import read_picture\n"
+            "from digits.framing import ModelInput, frame\n"
+            "frame(read_picture('a.png'), ModelInput(28, 28, 255, ('a', 'b'), 20, 'mass', (14, 14)))\n"
+            "print(open('/proc/self/status').read())"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 0, ended.stderr
+        most = re.search(r"VmHWM:\s*(\d+) kB", ended.stdout)
+        assert most
+        assert int(most[1]) < 700_000
+
+    def test_of_a_phones_pictures_the_first_is_read(self, tmp_path: Path) -> None:
+        preview = Image.new("RGB", (30, 20), "white")
+        stroke().save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[preview])
+        picture = read_picture(str(tmp_path / "a.jpg"))
+        assert picture.format == "MPO"
+        assert picture.size == (120, 90)
+        assert frame(picture, TAKES)
+
+    def test_damage_to_what_a_camera_says_is_named(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010E] = 6, "of a camera"
+        stroke().save(tmp_path / "a.jpg", exif=exif)
+        whole = (tmp_path / "a.jpg").read_bytes()
+        at = whole.index(b"Exif\0\0")
+        random = np.random.default_rng(0)
+        for _ in range(200):
+            content = bytearray(whole)
+            for place in random.integers(at + 6, at + 60, 3):
+                content[place] = random.integers(256)
+            (tmp_path / "a.jpg").write_bytes(content)
+            try:
+                assert frame(read_picture(str(tmp_path / "a.jpg")), TAKES)
+            except InputError as error:
+                assert "\n" not in str(error)  # noqa: PT017  # either is right
+
+    @pytest.mark.parametrize("kind", ["PNG", "BMP", "JPEG"])
+    def test_whatever_is_damaged_no_other_error_comes(self, kind: str, tmp_path: Path) -> None:
+        whole = io.BytesIO()
+        stroke((40, 30), (5, 5, 20, 10)).convert("P" if kind != "JPEG" else "L").save(whole, kind)
+        random = np.random.default_rng(0)
+        ends = set()
+        for _ in range(300):
+            content = bytearray(whole.getvalue())
+            for place in random.integers(0, min(len(content), 300), random.integers(1, 4)):
+                content[place] = random.integers(256)
+            if kind == "PNG":  # with checksums that are right, so that the chunks are read
+                content = mended(content)
+            (tmp_path / "a").write_bytes(content)
+            try:
+                frame(read_picture(str(tmp_path / "a")), TAKES)
+                ends.add("read")
+            except InputError:
+                ends.add("refused")
+        assert ends == {"read", "refused"}
+
+
+def mended(png: bytearray) -> bytearray:
+    """With each chunk's checksum as its content has it."""
+    at = 8
+    while (end := at + 8 + int.from_bytes(png[at : at + 4], "big")) + 4 <= len(png):
+        png[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return png
+
+
+DAMAGED_INPUTS: dict[str, tuple[dict[str, Any], str]] = {
+    "no height": ({"height": 0}, "height 0"),
+    "negative width": ({"width": -28}, "width -28"),
+    "huge height": ({"height": 10**9}, "height 1000000000"),
+    "text height": ({"height": "28"}, "height '28'"),
+    "true width": ({"width": True}, "width True"),
+    "no ink": ({"pixel_maximum": 0}, "pixel_maximum 0"),
+    "more than a byte": ({"pixel_maximum": 256}, "pixel_maximum 256"),
+    "a share of ink": ({"pixel_maximum": 1.5}, "pixel_maximum 1.5"),
+    "huge box": ({"box": 10**9}, "box 1000000000"),
+    "no box": ({"box": None}, "box None"),
+    "other centring": ({"centring": "middle"}, "centring 'middle'"),
+    "centre of nothing": ({"centre": [float("nan"), 14]}, "centre (nan, 14)"),
+    "centre far off": ({"centre": [14, 1e308]}, "centre (14, 1e+308)"),
+    "centre in words": ({"centre": ["14", "14"]}, "'str'"),
+    "three centres": ({"centre": [1, 2, 3]}, "too many values"),
+    "one class": ({"class_names": ["0"]}, "class_names"),
+    "a class twice": ({"class_names": ["0", "0", *"23456789"]}, "class_names"),
+    "numbers for names": ({"class_names": list(range(10))}, "class_names"),
+    "another key": ({"depth": 3}, "depth"),
+}
+
+
+class TestWhatLiesBesideAModel:
+    @pytest.mark.parametrize(("changes", "found"), DAMAGED_INPUTS.values(), ids=DAMAGED_INPUTS)
+    def test_a_damaged_input_json(self, changes: dict[str, Any], found: str, model: Path) -> None:
+        path = model / "models/dnn/input.json"
+        path.write_text(json.dumps(asdict(TAKES) | changes))
+        with pytest.raises(InputError, match=re.escape(found)) as caught:
+            main(["x.png"], model="dnn", style="table", root=model)
+        assert str(caught.value).startswith(f"{path}: found a damaged file")
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["[]", "3", "{", "null", '{"class_names": 3, "centre": 3}'])
+    def test_another_document(self, text: str, tmp_path: Path) -> None:
+        (tmp_path / "input.json").write_text(text)
+        with pytest.raises(InputError, match=r"input\.json: found a damaged file"):
+            ModelInput.load(tmp_path / "input.json")
+
+    @pytest.mark.parametrize("classes", [9, 11])
+    def test_more_or_fewer_classes_than_answers(self, classes: int, model: Path) -> None:
+        names = tuple(map(str, range(classes)))
+        takes = ModelInput(28, 28, 255, names, 20, "mass", (14.0, 14.0))
+        stroke().save(model / "x.png")
+        with pytest.raises(InputError, match=rf"input\.json: found names of {classes} classes, expected 10"):
+            predict(str(model / "x.png"), takes, model / "models/dnn/model.tflite")
+
+    def test_a_network_for_images_of_another_size(self, model: Path) -> None:
+        takes = ModelInput(8, 8, 255, TAKES.class_names, 8, "mass", (4.0, 4.0))
+        stroke().save(model / "x.png")
+        with pytest.raises(InputError, match=r"model\.tflite: found a network for images of \(28, 28\)"):
+            predict(str(model / "x.png"), takes, model / "models/dnn/model.tflite")
+
+    def test_a_cut_network(self, model: Path, tmp_path: Path) -> None:
+        whole = (model / "models/dnn/model.tflite").read_bytes()
+        for size in (0, 3, 8, 100, len(whole) // 2, len(whole) - 1):
+            (tmp_path / "model.tflite").write_bytes(whole[:size])
+            with pytest.raises(InputError, match=r"model\.tflite: found"):
+                logits(tmp_path / "model.tflite", np.zeros((2, 28, 28), np.uint8))
+
+
+NAMES = ('</script><script>alert("1")</script>', "[a](javascript:alert(1))", "![x](http://x/y)`'\"")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose names and commits would be more than text."""
+    said = {
+        "title": "</title><script>alert(1)</script>",
+        "licence": "](x) --- \"'",
+        "homepage": "javascript:alert(1)",
+    }
+    folder = finished(tmp_path_factory.mktemp("pages"), class_names=NAMES, entry=said, linear={})
+    commit(folder, "experiment: </script><img src=x onerror=alert(1)>")
+    commit(folder, "</td><script>alert(2)</script> {{ 7 * 7 }}")
+    return folder
+
+
+class TestPages:
+    def test_the_report(self, run: Path) -> None:
+        text = page.page(read_results(run), run)
+        assert len(re.findall("<script", text)) == 3  # the page's own
+        assert "<img src=x" not in text
+        assert not re.search("(?:href|src)=[\"']?javascript:", text)
+        assert "&lt;/td&gt;&lt;script&gt;alert(2)&lt;/script&gt; {{ 7 * 7 }}" in text
+
+    def test_the_model_card(self, run: Path) -> None:
+        results = read_results(run)
+        _, front, text = card.card(results.models[0], results).split("---\n", 2)
+        assert yaml.safe_load(front)["license_name"] == "code MIT, data ](x) --- \"'"
+        assert "<" not in text
+        assert "](" not in text.replace("\\]", "")  # no link and no picture
+
+    def test_an_input_json_of_other_classes(self, run: Path) -> None:
+        path = run / "models/linear/input.json"
+        before = path.read_text()
+        try:
+            path.write_text(json.dumps(json.loads(before) | {"class_names": ["a", "b"]}))
+            with pytest.raises(InputError, match=r"input\.json: found classes .*, expected those of"):
+                read_results(run)
+        finally:
+            path.write_text(before)
