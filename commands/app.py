@@ -1,6 +1,5 @@
 """The verbs of ``python -m digits``: what each takes; the work is done in the module of its name."""
 
-import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from digits.errors import InputError, printable
+from stages.runner import spare_letters
 
 # What a command needs is imported when it runs: --help answers at once.
 app = typer.Typer(
@@ -190,9 +190,7 @@ def verify(
 
 def run() -> None:
     """The command line; what a person can mend ends in one line and exit status 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a terminal can't show is no reason to fail
-            stream.reconfigure(errors="backslashreplace")
+    spare_letters()
     try:
         app(prog_name="digits")
     except (InputError, OSError) as error:

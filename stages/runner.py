@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import gc
 import inspect
+import io
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def run(main: Callable[..., None]) -> NoReturn:
     else goes wrong is a mistake in this project and keeps its traceback. In either case the outputs of
     the last good run come back.
     """
+    spare_letters()
     gc.freeze()  # what was imported stays: looking through it for garbage takes time
     given = sys.argv[1:]
     wanted = [name for name in inspect.signature(main).parameters if name != "root"]
@@ -42,6 +44,13 @@ def run(main: Callable[..., None]) -> NoReturn:
     except BaseException:
         _end(traceback.format_exc().rstrip(), 1)
     _end("", 0)
+
+
+def spare_letters() -> None:
+    """Let both streams escape what they can't encode, as in a C locale: it is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end(message: str, status: int) -> NoReturn:

@@ -19,6 +19,8 @@ atexit.register(lambda: open("tidied", "w").close())
 
 def main(what):
     print("x" * 100_000)
+    if what == "letters":
+        print("\\u043d\\u0438\\u043b\\u044c")
     if what == "bad":
         raise InputError("a", found="b", expected="c", do="d")
     if what == "mistake":
@@ -30,13 +32,16 @@ run(main)
 """
 
 
-def stage(what: str, cwd: Path, redirect: str = "> out") -> "subprocess.CompletedProcess[str]":
+def stage(
+    what: str, cwd: Path, redirect: str = "> out", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     (cwd / "stage.py").write_text(STAGE)
     return subprocess.run(
         ["sh", "-c", f'"$0" stage.py {what} {redirect}', sys.executable],  # noqa: S607
         cwd=cwd,
         env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-        | {"PYTHONPATH": str(REPOSITORY)},
+        | {"PYTHONPATH": str(REPOSITORY)}
+        | environment,
         stderr=subprocess.PIPE,
         text=True,
         timeout=60,
@@ -65,6 +70,12 @@ def test_a_mistake_of_the_project_keeps_its_traceback(tmp_path: Path) -> None:
 def test_a_closed_output_is_no_failure(tmp_path: Path) -> None:
     process = stage("good", tmp_path, ">&-")
     assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_letters_that_the_output_lacks_are_no_failure(tmp_path: Path) -> None:
+    process = stage("letters", tmp_path, PYTHONIOENCODING="ascii")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert (tmp_path / "out").read_text().endswith("\\u043d\\u0438\\u043b\\u044c\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
