@@ -88,7 +88,7 @@ def _changed(root: Path, path: str) -> bool:
     """Whether a file isn't as HEAD has it; also where there is no git, no commit or no such file there."""
     # Not git diff: for a file that was never added, it says that nothing changed.
     process = subprocess.run(
-        ["git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=all", "--", path],  # noqa: S607
+        ["git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=all", "--", path],
         cwd=root,
         capture_output=True,
     )

@@ -37,7 +37,7 @@ def stage(
 ) -> "subprocess.CompletedProcess[str]":
     (cwd / "stage.py").write_text(STAGE)
     return subprocess.run(
-        ["sh", "-c", f'"$0" stage.py {what} {redirect}', sys.executable],  # noqa: S607
+        ["sh", "-c", f'"$0" stage.py {what} {redirect}', sys.executable],
         cwd=cwd,
         env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
         | {"PYTHONPATH": str(REPOSITORY)}
