@@ -291,8 +291,7 @@ class TestTheShell:
             timeout=300,
         )
         assert not list(folder.rglob("harmed"))
-        # DVC's own templates end where a key has a bracket or a quote, before anything runs.
-        assert (ended.returncode == 0) == ("Running stage 'split'" in ended.stdout), ended.stderr
+        assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.fixture(scope="module")
