@@ -32,9 +32,9 @@ run: install ## The whole pipeline, JOBS=n stages at a time; then metrics, figur
 	@$(BIN)/digits fingerprint
 	@$(MAKE) --no-print-directory results
 
-mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best
+mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full
 	@$(if $(RECIPE),$(BIN)/digits recipe '$(RECIPE)')
-	$(DVC) exp run -S data.source=mnist
+	$(DVC) exp run -S data.source=$(if $(filter full,$(RECIPE)),mnist-full,mnist)
 	@$(MAKE) --no-print-directory results
 
 .PHONY: results
