@@ -109,7 +109,7 @@ class _Files:
             text = (self.content(path) or b"").decode()
         except UnicodeDecodeError as error:
             raise self._damaged(path, str(error)) from None
-        return parse_mapping(text, f"{path} at {self.revision}")
+        return parse_mapping(text, f"{path} at {self.revision}") if text.strip() else {}
 
     def _damaged(self, path: str, found: str) -> InputError:
         return InputError(

@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,6 +12,14 @@ REPOSITORY = Path(__file__).parents[1]
 
 #: Real MNIST, for the tests marked with its name.
 MNIST = Path(os.environ.get("DIGITS_MNIST", REPOSITORY.parent / "shared/mnist"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sigint_as_in_a_terminal() -> Iterator[None]:
+    """Else a shell's ``&``, which has SIGINT ignored, hands that on to all that the tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -318,29 +318,44 @@ def test_two_runs_at_once_wait_for_each_other(repository: Path, sequential: tupl
     assert locks(repository) == sequential
 
 
+@pytest.mark.parametrize("left", [0, 3])
 def test_a_run_that_goes_on_with_one_cut_off_keeps_the_order(
-    repository: Path, sequential: tuple[bytes, bytes]
+    left: int, repository: Path, sequential: tuple[bytes, bytes]
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tools.parallel_repro", "--jobs", "3"],
-        cwd=repository,
-        env=environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        ended = 0
-        for line in process.stdout:
-            ended += "Updating lock file" in line
-            if ended == 5:
-                break
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
-    # Out of order, whatever chance did: what ended last comes first.
+    """Whether it was cut off amidst its stages or after the last."""
+    assert parallel(repository, SLEEP="0").returncode == 0
+    record(repository, "", "")
     with modify_yaml(repository / "dvc.lock") as document:
         stages = document["stages"]
-        for name in reversed(list(stages)):
+        for name in list(stages)[:left]:
+            del stages[name]
+        for name in reversed(list(stages)):  # what chance may do
             stages[name] = stages.pop(name)
+    after = parallel(repository, SLEEP="0")
+    assert after.returncode == 0, after.stdout
+    assert locks(repository) == sequential
+    assert not (repository / RECORD).exists()
+
+
+RECORD = ".dvc/tmp/parallel_repro.json"
+
+
+def record(repository: Path, *texts: str) -> None:
+    """What a run that is cut off leaves: both lock files as they were before it."""
+    paths = (str(repository / "dvc.lock"), str(repository / "sub/dvc.lock"))
+    (repository / RECORD).write_text(json.dumps(dict(zip(paths, texts, strict=True))))
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.99])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_file_that_dvc_was_writing_is_put_back(
+    kept: float, there: bool, repository: Path, sequential: tuple[bytes, bytes]
+) -> None:
+    """As a kill leaves it: cut off anywhere, and the first or not the first of a stage."""
+    assert parallel(repository, SLEEP="0").returncode == 0
+    record(repository, *(lock.decode() if there else "" for lock in sequential))
+    lock = repository / "dvc.lock"
+    lock.write_bytes(lock.read_bytes()[: int(len(sequential[0]) * kept)])
     after = parallel(repository, SLEEP="0")
     assert after.returncode == 0, after.stdout
     assert locks(repository) == sequential

@@ -31,7 +31,7 @@ from dvc.progress import Tqdm
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
-from dvc.utils.serialize import load_yaml, modify_yaml
+from dvc.utils.serialize import load_yaml, loads_yaml, modify_yaml
 
 #: What DVC says when another of its processes uses a path; a matter of moments between siblings.
 BUSY = b"is busy, it is being blocked by"
@@ -85,7 +85,9 @@ def reproduce(targets: list[str], *, jobs: int) -> int:
     """
     folder = Path(Repo.find_root(), Repo.DVC_DIR, "tmp")
     with _alone(folder / "parallel_repro.lock"):
-        return _reproduce(targets, jobs, folder / "parallel_repro.json")
+        record = folder / "parallel_repro.json"
+        _mend_lock_files(record)
+        return _reproduce(targets, jobs, record)
 
 
 @contextmanager
@@ -108,10 +110,11 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _reproduce(targets: list[str], jobs: int, record: Path) -> int:
-    plan, needs, status, lock_files, remote = _survey(targets)
+    cut_off = record.exists()  # the run before this one was
+    plan, needs, status, lock_files, remote = _survey(targets, whole=cut_off)
     if remote and (incomplete := _incomplete(status)):
         reason = _pull(incomplete, remote)
-        plan, needs, status, lock_files, remote = _survey(targets)
+        plan, needs, status, lock_files, remote = _survey(targets, whole=cut_off)
         if any(incomplete.get(address) and absent for address, absent in _incomplete(status).items()):
             print(f"warning: remote '{remote}' did not give all that is missing{reason}", file=sys.stderr)
     changed = set(status)
@@ -119,20 +122,22 @@ def _reproduce(targets: list[str], jobs: int, record: Path) -> int:
         if needs[address] & changed:
             changed.add(address)
     todo = [address for address in plan if address in changed]
-    if not todo:
+    if not todo and not cut_off:
         print("Data and pipelines are up to date.")
         return 0
-    if FORK:
+    if todo and FORK:
         # DVC makes its parser once in a process: the children have it made. Imported here, since
         # all of DVC's commands come with it, which a run with nothing to do does without.
         from dvc.cli.parser import get_main_parser
 
         get_main_parser()
     before = _names_before(record, lock_files)
-    failed = _Run(todo, needs, jobs).run()
+    failed = _Run(todo, needs, jobs).run() if todo else {}
     for path, names in before.items():
         _put_in_order(path, names, plan)
     record.unlink()
+    if not todo:
+        print("Data and pipelines are up to date.")
     for address, reason in failed.items():
         print(f"error: {address}: {reason}", file=sys.stderr)
     return 1 if failed else 0
@@ -148,12 +153,13 @@ class _Survey(NamedTuple):
     remote: str | None
 
 
-def _survey(targets: list[str]) -> _Survey:
+def _survey(targets: list[str], *, whole: bool = False) -> _Survey:
+    """What there is to do; with ``whole``, the plan also where that is nothing."""
     until = time.monotonic() + PATIENCE
     waited = False
     while True:
         try:
-            return _survey_once(targets)
+            return _survey_once(targets, whole=whole)
         except LockError as error:  # of another DVC, or of one that was killed and isn't quite gone
             if time.monotonic() > until:
                 raise
@@ -163,12 +169,12 @@ def _survey(targets: list[str]) -> _Survey:
             time.sleep(PAUSE)
 
 
-def _survey_once(targets: list[str]) -> _Survey:
+def _survey_once(targets: list[str], *, whole: bool) -> _Survey:
     with Repo() as repo, lock_repo(repo):  # one lock: DVC reads all its files anew for each
         _mend_path_locks(repo)
         status = repo.status(targets=targets or None, with_deps=bool(targets))
         remote = repo.config["core"].get("remote")
-        if not status:  # the graph takes time to make, and nobody needs it then
+        if not status and not whole:  # the graph takes time to make, and nobody needs it then
             return _Survey([], {}, status, set(), remote)
         graph = get_active_graph(repo.index.graph)
         stages = collect_stages(repo, targets) if targets else list(repo.index.stages)
@@ -421,14 +427,40 @@ def _run_alone(*command: str) -> list[bytes]:
 def _names_before(record: Path, lock_files: set[str]) -> dict[str, list[str]]:
     """The names in each lock file before this run, or before the one that it goes on with.
 
-    A run that was cut off leaves them in ``record``, since its lock files may be out of order.
+    A run that is cut off leaves ``record``, since its lock files may be out of order then.
     """
-    before = {path: _stages_in(path) for path in sorted(lock_files)}
+    texts = {path: _text(path) for path in sorted(lock_files)} | _recorded(record)
+    record.write_text(json.dumps(texts), encoding="utf-8")
+    return {path: list((loads_yaml(text) or {}).get("stages", {})) for path, text in texts.items()}
+
+
+def _mend_lock_files(record: Path) -> None:
+    """Put back a lock file that DVC was writing when it was killed, as it was before that run.
+
+    What has ended since then comes out of DVC's run cache, or runs again.
+    """
+    if not (texts := _recorded(record)):
+        return
+    try:
+        with Repo() as repo, lock_repo(repo):
+            _ = repo.index.stages  # which reads them
+    except LockError:
+        raise
+    except DvcException as error:
+        print(f"{' '.join(str(error).split())}; lock files are back from before the run that was cut off")
+        for path, text in texts.items():
+            Path(path).write_text(text, encoding="utf-8") if text else Path(path).unlink(missing_ok=True)
+
+
+def _recorded(record: Path) -> dict[str, str]:
+    """The text of each lock file before a run that was cut off; none where the last one was not."""
     with suppress(OSError, ValueError):
-        found = json.loads(record.read_text(encoding="utf-8"))
-        before = {path: found.get(path, names) for path, names in before.items()}
-    record.write_text(json.dumps(before), encoding="utf-8")
-    return before
+        return dict(json.loads(record.read_text(encoding="utf-8")))
+    return {}
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
 
 
 def _stages_in(lock_file: str) -> list[str]:
