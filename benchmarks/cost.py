@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import yaml
 from matplotlib import style
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
 from benchmarks.accuracy import ROOT, read_splits
 from commands.report.history import experiments, git
@@ -59,31 +58,29 @@ def main() -> None:
 
 
 def draw(points: list[Point]) -> Figure:
-    """Error rate, on a scale that shows small ones, over seconds, both logarithmic; a row for each model."""
-    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
-    ax = figure.subplots()
-    for model, colour in COLOURS.items():
-        own = [point for point in points if point.model == model]
-        errors = [1 - point.accuracy for point in own]
-        ax.scatter([point.seconds for point in own], errors, color=colour, label=model, zorder=3)
-        for point, error in zip(own, errors, strict=True):
-            ax.annotate(
-                point.title,
-                (point.seconds, error),
-                (6, 4),
-                textcoords="offset points",
-                fontsize=9,
-                color=colour,
-            )
+    """Test accuracy over seconds, both on scales that show small errors; numbered in the order of history."""
+    figure = Figure(figsize=(11, 6), dpi=110, layout="constrained")
+    ax, words = figure.subplots(1, 2, width_ratios=[2, 1])
+    words.axis("off")
+    for number, point in enumerate(points, start=1):
+        colour = COLOURS[point.model]
+        error = 1 - point.accuracy
+        ax.scatter(point.seconds, error, color=colour, zorder=3)
+        # Neighbours in history are often neighbours here: above and below in turns.
+        place = {"xytext": (0, 7 if number % 2 else -15), "textcoords": "offset points", "ha": "center"}
+        ax.annotate(str(number), (point.seconds, error), fontsize=10, color=colour, **place)
+        height = 1 - (number - 0.5) / len(points)
+        words.text(
+            0, height, f"{number}  {point.model} {point.title}", fontsize=10, color=colour, va="center"
+        )
     ax.set(xscale="log", yscale="log", xlabel="seconds of training", ylabel="test accuracy")
     ticks = [0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995]
-    ax.set_yticks([1 - tick for tick in ticks], [f"{tick:.3f}".rstrip("0") for tick in ticks], minor=False)
+    ax.set_yticks([1 - tick for tick in ticks], [f"{tick:g}" for tick in ticks])
     ax.tick_params(axis="y", which="minor", left=False, labelleft=False)
-    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.invert_yaxis()
     ax.grid(alpha=0.3)
-    ax.legend(loc="lower right", frameon=False)
-    ax.set_title("What accuracy costs: the experiments on MNIST, 7,500 training images")
+    ax.set_title("What accuracy costs: 7,500 images of MNIST")
     return figure
 
 
