@@ -1,4 +1,4 @@
-"""How far recipes get, over seeds: python -m benchmarks.accuracy [--jobs N] [--models M …] [RECIPE …]
+"""How far recipes get, over seeds: python -m benchmarks.accuracy [RECIPE …] [--models M …] [--jobs N]
 
 Each recipe of recipes/ trains the models with three seeds, on the splits that the pipeline would make: of
 MNIST as the course has it, of all MNIST for `full`, of the bundled digits for `small`. A row for each model
@@ -49,7 +49,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How far recipes get, over seeds")
     known = [path.stem for path in sorted((ROOT / "recipes").glob("*.yaml"))]
     parser.add_argument("recipes", nargs="*", default=known, help="of recipes/; all by default")
-    parser.add_argument("--models", nargs="+", default=["linear", "dnn"], help="both by default")
+    models = ["linear", "dnn"]
+    parser.add_argument("--models", nargs="+", default=models, choices=models, help="both by default")
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side; more make each slower")
     arguments = parser.parse_args()
     print("recipe   model    validation    test  over seeds     over images    seconds", flush=True)
