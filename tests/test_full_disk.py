@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_crashes import contents
 from tests.test_pipeline import clone, dvc, stages_run
 
 pytestmark = pytest.mark.slow
@@ -48,14 +49,6 @@ def fill(disk: Path) -> Path:
         except OSError:
             file.truncate(file.tell() - 4096)
     return ballast
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not {".git", ".dvc", "__pycache__"} & set(path.parts)
-    }
 
 
 @pytest.mark.parametrize("stage", STAGES)
