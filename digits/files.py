@@ -60,22 +60,21 @@ def _partial(path: Path) -> Path:
     """A name beside ``path`` that no other process writes to; what killed processes left there is removed."""
     for left in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
         process = left.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
-        if process.isdecimal() and not _is_running(int(process)):
+        if process.isdecimal() and not _is_writing(int(process), left):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     # The suffix stays last: Keras and Matplotlib choose the format by it.
     return path.with_name(f".partial-{os.getpid()}-{path.name}")
 
 
-def _is_running(process: int) -> bool:
-    if os.name == "nt":  # where there is no asking without harm
-        return True
+def _is_writing(number: int, left: Path) -> bool:
+    """Whether the process that began ``left`` is alive, not a zombie or another that has its number since."""
+    import psutil  # here, since it is needed seldom
+
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        process = psutil.Process(number)
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= left.stat().st_mtime + 1
+    except (psutil.NoSuchProcess, FileNotFoundError):
         return False
-    except PermissionError:  # somebody else's
-        pass
-    return True
 
 
 def write_json(path: Path, value: object) -> None:

@@ -65,22 +65,37 @@ def test_replacing_in_changes_all_files_together_or_none(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["linear"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="asks for processes as POSIX does")
+@pytest.mark.skipif(os.name == "nt", reason="zombies are POSIX's")
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
-    dead, living = f".partial-{process.pid}-", f".partial-{os.getppid()}-"
-    for name in (f"{dead}a.txt", f"{living}a.txt", f"{dead}b.txt", f"{dead}x-a.txt", ".partial-a.txt"):
-        (tmp_path / name).write_text("half")
-    for name in (f"{dead}plots", f"{dead}plots-replaced"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "half.png").write_text("half")
-    with replacing(tmp_path / "a.txt") as partial:
-        partial.write_text("new")
-    with replacing_folder(tmp_path / "plots") as partial:
-        (partial / "new.png").write_text("new")
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {f"{living}a.txt", f"{dead}b.txt", f"{dead}x-a.txt", ".partial-a.txt", "a.txt", "plots"}
+    with (
+        subprocess.Popen([sys.executable, "-c", ""]) as dead,
+        subprocess.Popen([sys.executable, "-c", ""]) as zombie,
+    ):
+        dead.wait()
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # nobody has asked for it yet
+        names = {
+            what: f".partial-{number}-"
+            for what, number in {"dead": dead.pid, "zombie": zombie.pid, "living": os.getppid()}.items()
+        }
+        kept = {
+            f"{names['living']}a.txt",
+            f"{names['dead']}b.txt",
+            f"{names['dead']}x-a.txt",
+            ".partial-a.txt",
+        }
+        reused = tmp_path / f"{names['living']}c.txt"
+        for name in (*kept, f"{names['dead']}a.txt", f"{names['zombie']}a.txt", reused.name):
+            (tmp_path / name).write_text("half")
+        os.utime(reused, (0, 0))  # begun before the process that has this number now
+        for name in (f"{names['dead']}plots", f"{names['dead']}plots-replaced"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "half.png").write_text("half")
+        for name in ("a.txt", "c.txt"):
+            with replacing(tmp_path / name) as partial:
+                partial.write_text("new")
+        with replacing_folder(tmp_path / "plots") as partial:
+            (partial / "new.png").write_text("new")
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"a.txt", "c.txt", "plots"}
 
 
 def test_json_is_indented_unescaped_and_ends_its_last_line(tmp_path: Path) -> None:
