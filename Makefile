@@ -5,7 +5,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
 
 .DEFAULT_GOAL := help
-.PHONY: help install run mnist compare plots report repeat verify test lint format lock clean
+.PHONY: help install run mnist sweep compare plots report repeat verify test lint format lock clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -45,6 +45,10 @@ results:
 	@ls plots/*/*.png
 	@echo
 	@$(MAKE) --no-print-directory report
+
+sweep: install ## Search better parameters: SWEEP=dnn of sweeps/; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
+	$(DVC) repro split
+	@$(BIN)/digits sweep run '$(or $(SWEEP),dnn)' $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
 	@$(BIN)/digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'

@@ -32,6 +32,10 @@ class Format(StrEnum):
     JSON = "json"
 
 
+sweep = typer.Typer(no_args_is_help=True, help="Search better parameters: many trainings of one model.")
+app.add_typer(sweep, name="sweep")
+
+
 def _models() -> list[str]:
     """The models that were trained, for a shell to complete."""
     return sorted(path.parent.name for path in Path("models").glob("*/model.tflite"))
@@ -39,6 +43,10 @@ def _models() -> list[str]:
 
 def _recipes() -> list[str]:
     return sorted(path.stem for path in Path("recipes").glob("*.yaml"))
+
+
+def _sweeps() -> list[str]:
+    return sorted(path.stem for path in Path("sweeps").glob("*.yaml"))
 
 
 @app.command()
@@ -103,6 +111,48 @@ def recipe(
     from commands.recipe import main
 
     sys.exit(main(name))
+
+
+@sweep.command("run")
+def run_sweep(
+    name: Annotated[str, typer.Argument(help="One of sweeps/.", autocompletion=_sweeps)] = "dnn",
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many in all, instead of what the sweep says.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; as many as there are cores, if not given.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="A Ray cluster: host:6379 from one of its nodes, ray://host:10001 from anywhere. "
+            "This machine alone, if not given.",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")] = False,
+) -> None:
+    """Train the trials of sweeps/NAME.yaml, and write metrics/sweeps/NAME.
+
+    The validation split alone judges them. What is done is written down trial by trial.
+    """
+    from commands.sweep.run import main
+
+    sys.exit(main(name, trials=trials, workers=workers, address=address, resume=resume))
+
+
+@sweep.command("apply")
+def apply_sweep(
+    name: Annotated[str, typer.Argument(help="A sweep that was run.", autocompletion=_sweeps)] = "dnn",
+    trial: Annotated[int | None, typer.Option(help="Its number; the best, if not given.")] = None,
+) -> None:
+    """Put a sweep's best trial into params.yaml: then dvc repro, and commit it as an experiment.
+
+    Comments and other settings stay as they are.
+    """
+    from commands.sweep.apply import main
+
+    sys.exit(main(name, trial=trial))
 
 
 @app.command()

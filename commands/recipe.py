@@ -31,7 +31,7 @@ def main(name: str | None, *, root: Path = Path()) -> int:
         )
     recipe = read_mapping(found[name])
     check(recipe, load_params(root), FOLDER / found[name].name)
-    for line in _put(recipe, root / "params.yaml") or ["nothing to change"]:
+    for line in put(recipe, root / "params.yaml") or ["nothing to change"]:
         show(f"params.yaml: {line}")
     return 0
 
@@ -63,7 +63,7 @@ def check(recipe: dict[str, Any], params: Params, path: Path) -> Params:
     return validated(Params, settings, path=path)
 
 
-def _put(recipe: dict[str, Any], path: Path) -> list[str]:
+def put(recipe: dict[str, Any], path: Path) -> list[str]:
     """Write the recipe's settings into the file, where they differ; what was changed, in words."""
     yaml = YAML()
     yaml.preserve_quotes = True

@@ -1,6 +1,7 @@
 """Labelled images as the pipeline holds them, in memory and in a file."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -45,6 +46,11 @@ class Examples:
     def take(self, rows: NDArray[np.intp] | slice) -> "Examples":
         """The examples at ``rows``, in that order."""
         return Examples(self.images[rows], self.labels[rows], self.pixel_maximum, self.class_names)
+
+    def digest(self) -> bytes:
+        """SHA-256 of all that they are."""
+        made_of = self.images.shape, self.images.dtype.str, self.pixel_maximum, self.class_names
+        return sha256(repr(made_of).encode() + self.images.tobytes() + self.labels.tobytes()).digest()
 
     def rows_per_class(self) -> dict[str, int]:
         """How many examples each class has, by its name."""

@@ -46,7 +46,7 @@ EDGE, TITLE, SCALE = 0.1, 0.7, 1.1  # inches around pictures, over them, and bes
 P = ParamSpec("P")
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """``draw`` with this project's style, whatever the user's own Matplotlib settings are."""
 
     @wraps(draw)
@@ -67,7 +67,7 @@ def save(figure: Figure, path: Path) -> None:
         )
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
     """An empty figure of so many inches that leaves room for every label."""
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -169,7 +169,7 @@ def _add_scale(figure: Figure, ax: Axes, image: AxesImage, label: str) -> None:
     figure.colorbar(image, cax=beside, label=label)
 
 
-@_styled
+@styled
 def training_curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Both log losses and accuracy on train and validation, over steps.
 
@@ -206,7 +206,7 @@ def training_curves(history: Mapping[str, Sequence[float]], title: str) -> Figur
     return figure
 
 
-@_styled
+@styled
 def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str) -> Figure:
     """A confusion matrix as a heat map; each row, a true class, sums to 1.
 
@@ -219,7 +219,7 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     count = len(class_names)
     side = min(max(6.5, 0.7 * count), 24.0)
-    figure = _figure(side + 1.4, side)
+    figure = blank(side + 1.4, side)
     ax = figure.subplots()
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
@@ -242,7 +242,7 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str)
     return figure
 
 
-@_styled
+@styled
 def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
     """Reliability diagrams: how often answers are right by the confidence that they are given with.
 
@@ -283,7 +283,7 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def weight_pictures(weights: NDArray[np.float32], titles: Sequence[str], title: str) -> Figure:
     """The first layer's weights, a picture for each unit, ten in a row.
 
@@ -315,7 +315,7 @@ def _weights(weights: NDArray[np.float32], titles: Sequence[str], title: str) ->
 VERDICTS = {"dead": "#000000", "noise": "#E69F00", "alike": "#009E73"}
 
 
-@_styled
+@styled
 def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: str) -> Figure:
     """Weight pictures of hidden units, with a frame and a word where something is said of one.
 
@@ -343,7 +343,7 @@ def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: 
     return figure
 
 
-@_styled
+@styled
 def mistakes(
     images: NDArray[np.uint8],
     captions: Sequence[str],
@@ -359,7 +359,7 @@ def mistakes(
         title: names the model and the split.
     """
     if not len(images):
-        figure = _figure(TITLE_WIDTH, 1.5)
+        figure = blank(TITLE_WIDTH, 1.5)
         figure.suptitle(f"{title}\nnone: every answer was right")
         return figure
     wrapped = _wrap(captions, 18)
@@ -371,10 +371,10 @@ def mistakes(
     return figure
 
 
-@_styled
+@styled
 def example(image: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
     """One image, large, with its pixels' values in 0–``pixel_maximum``."""
-    figure = _figure(5.6, 5)
+    figure = blank(5.6, 5)
     ax = figure.subplots()
     shown = ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
     _label_pixels(figure, ax, shown, title, "pixel value")
@@ -389,7 +389,7 @@ def _label_pixels(figure: Figure, ax: Axes, shown: AxesImage, title: str, values
     figure.colorbar(shown, ax=ax, shrink=0.8, label=values)
 
 
-@_styled
+@styled
 def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Figure:
     """A line of images for each class.
 
@@ -403,7 +403,7 @@ def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Fig
     pictures[there] = examples.images[rows.ravel()[there]]
     tiles = _Tiles(examples.height, examples.width, columns=rows.shape[1], cell=0.8)
     height, width = tiles.inches(rows.size)
-    figure = _figure(max(width + 1.0, TITLE_WIDTH), height + 0.8)
+    figure = blank(max(width + 1.0, TITLE_WIDTH), height + 0.8)
     ax = figure.subplots()
     tiles.draw(ax, pictures, cmap=INK, vmin=0, vmax=examples.pixel_maximum)
     for label, name in enumerate(_wrap(examples.class_names, 12)):
@@ -412,7 +412,7 @@ def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Fig
     return figure
 
 
-@_styled
+@styled
 def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
     """How many examples each class has, a bar for each split.
 
@@ -421,7 +421,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
         title: says what is counted.
     """
     names = list(next(iter(counts.values())))
-    figure = _figure(max(7.0, 0.75 * len(names)), 4.4)
+    figure = blank(max(7.0, 0.75 * len(names)), 4.4)
     ax = figure.subplots()
     width = 0.8 / len(counts)
     colours = (TRAIN, VALIDATION)
@@ -442,7 +442,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title: str) -> Figure:
     """How often each pixel has ink, with one pixel marked.
 
@@ -451,7 +451,7 @@ def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title:
         chosen: row and column of the marked pixel.
         title: names the split.
     """
-    figure = _figure(6.2, 5)
+    figure = blank(6.2, 5)
     ax = figure.subplots()
     image = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     ax.plot(chosen[1], chosen[0], marker="s", markersize=10, mfc="none", mec=VALIDATION, mew=2.5)
@@ -459,7 +459,7 @@ def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title:
     return figure
 
 
-@_styled
+@styled
 def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
     """The values of one pixel over all images, counted; the count axis is logarithmic.
 
@@ -468,7 +468,7 @@ def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> F
         pixel_maximum: the value of full ink.
         title: names the pixel.
     """
-    figure = _figure(7, 4.2)
+    figure = blank(7, 4.2)
     ax = figure.subplots()
     bins = min(pixel_maximum + 1, 32)
     ax.hist(values, bins=np.linspace(-0.5, pixel_maximum + 0.5, bins + 1).tolist(), color=TRAIN)
@@ -481,7 +481,7 @@ def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> F
     return figure
 
 
-@_styled
+@styled
 def class_images(
     means: NDArray[np.float64],
     deviations: NDArray[np.float64],
@@ -500,7 +500,7 @@ def class_images(
     wrapped = _wrap(class_names, 12)
     tiles = _Tiles(height, width, columns=classes, cell=1.1)
     tall, wide = tiles.inches(classes)
-    figure = _figure(max(wide + 1.2, TITLE_WIDTH), 2 * tall + LINE * _lines(wrapped) + 0.85)
+    figure = blank(max(wide + 1.2, TITLE_WIDTH), 2 * tall + LINE * _lines(wrapped) + 0.85)
     axes = figure.subplots(2)
     for ax, pictures, name in zip(axes, (means, deviations), ("mean", "deviation"), strict=True):
         limit = float(pictures.max()) or 1.0

@@ -1,5 +1,6 @@
 """One trained network through everything that runs its files: Keras, LiteRT, ONNX Runtime and NumPy."""
 
+import hashlib
 import io
 import json
 import re
@@ -91,3 +92,13 @@ def _in_file(name: str, layers: list[dict[str, object]]) -> str:
     number = [other for other, kind in kinds.items() if kind == kinds[name]].index(name)
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kinds[name]).lower()
     return f"{kind}_{number}" if number else kind
+
+
+def digest_of_weights(path: Path) -> str:
+    """SHA-256 of a Keras model's weights, in their order."""
+    from digits.backend import keras
+
+    digest = hashlib.sha256()
+    for variable in keras.models.load_model(path, safe_mode=True).weights:
+        digest.update(variable.numpy().tobytes())
+    return digest.hexdigest()

@@ -20,6 +20,7 @@ from commands.report.history import SPLITS, Experiment, changed_keys, experiment
 from commands.report.network import load_network
 from commands.report.pictures import PUOR, Sheet, ink_sheet, weight_sheet
 from commands.report.results import Model, Results, read_results
+from commands.report.sweeps import sweeps
 from commands.report.wording import METRICS, figure, share, words
 from digits.calibration import bins
 from digits.errors import InputError
@@ -47,6 +48,7 @@ SECTIONS = {
     "weights": "Weights",
     "mistakes": "Mistakes",
     "experiments": "Experiments",
+    "sweeps": "Sweeps",
     "run": "What was run",
 }
 
@@ -111,6 +113,7 @@ def page(results: Results, root: Path) -> str:
         "environment": flat(results.environment),
         "experiment_heads": heads,
         "experiments": rows,
+        "sweeps": list(sweeps(root)),
     }
 
     def render(with_networks: list[_Shown]) -> str:

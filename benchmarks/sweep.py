@@ -1,0 +1,134 @@
+"""What a sweep costs beside its trainings, as ratios taken in one run: python -m benchmarks.sweep
+
+16 trials of the course's dnn on two workers, against ``dvc repro`` of the same training, in turns; the
+seconds of a sweep for each trial beyond its training; the memory that workers hold, and whether it grows
+over hundreds of trials; how long Optuna takes to choose among ten thousand. Needs git, and real MNIST in
+../shared/mnist or in the folder that DIGITS_MNIST names.
+"""
+
+import csv
+import re
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+import psutil
+import yaml
+
+from benchmarks.speed import DVC, PYTHON, clone, edit, run
+from commands.sweep.definition import Sweep
+from commands.sweep.results import Trial
+from commands.sweep.study import Study
+from commands.sweep.trial import Outcome
+
+REPEATS = 3
+TRIALS = 16
+SPACE = {"learning_rate": {"range": [0.045, 0.055]}}
+MANY = 300
+ASKED = 10_000
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder, "project")
+        clone(project)
+        run((*DVC, "repro"), project)
+        sweep = (PYTHON, "-m", "digits", "sweep", "run", "bench", "--workers", "2")
+        write_sweep(project, trials=TRIALS)
+        pairs = []
+        for number in range(REPEATS):
+            shutil.rmtree(project / "metrics/sweeps", ignore_errors=True)
+            pairs.append((run(sweep, project), repro(project, number)))
+        whole, alone = (median(times) for times in zip(*pairs, strict=True))
+        trainings = seconds(project)
+        print(f"{TRIALS} trials on two workers: {whole:.1f} s; dvc repro of one: {alone:.1f} s")
+        print(f"sweep ÷ {TRIALS} × dvc repro: {whole / TRIALS / alone:.3f}   ≤ 0.15")
+        beyond = (whole - sum(trainings) / 2) / TRIALS
+        print(f"for each trial: training {mean(trainings):.2f} s, of the sweep beyond it {beyond:.2f} s")
+
+        write_sweep(project, trials=MANY)
+        shutil.rmtree(project / "metrics/sweeps")
+        watch = Watch()
+        whole = run(sweep, project)
+        memory = watch.end()
+        beyond = (whole - sum(seconds(project)) / 2) / MANY
+        print(f"{MANY} trials: {whole:.0f} s, beyond the trainings {beyond * 1000:.0f} ms for each trial")
+        for name, (half, end) in memory.items():
+            print(f"{name}: {half / 1e6:.0f} MB after half of it, {end / 1e6:.0f} MB at the end")
+    ask()
+
+
+def write_sweep(project: Path, *, trials: int) -> None:
+    settings = {"model": "dnn", "trials": trials, "space": SPACE}
+    (project / "sweeps/bench.yaml").write_text(yaml.safe_dump(settings))
+
+
+def repro(project: Path, number: int) -> float:
+    """Seconds of a training that was not done before."""
+    with_rate(project, f"0.05{number + 1}")
+    taken = run((*DVC, "repro", "train@dnn"), project)
+    with_rate(project, "0.05")
+    return taken
+
+
+def with_rate(project: Path, rate: str) -> None:
+    edit(project, lambda text: re.sub(r"(?s)(dnn:.*?learning_rate: )\S+", rf"\g<1>{rate}", text))
+
+
+def seconds(project: Path) -> list[float]:
+    with (project / "metrics/sweeps/bench/trials.csv").open(newline="") as file:
+        return [float(row["seconds"]) for row in csv.DictReader(file)]
+
+
+class Watch:
+    """The memory of all processes that a sweep starts: each one's own, without what is shared."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, int]] = []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._look)
+        self.thread.start()
+
+    def _look(self) -> None:
+        while not self.over.wait(1):
+            now: dict[str, int] = {}
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    name = process.name()
+                    if name.startswith("ray::_trial") or name == "ray::Study":
+                        now[f"{name} {process.pid}"] = process.memory_full_info().uss
+                except psutil.Error:
+                    continue
+            self.seen.append(now)
+
+    def end(self) -> dict[str, tuple[int, int]]:
+        """Of each that was there to the end: bytes at half of the time, and at the end."""
+        self.over.set()
+        self.thread.join()
+        last = next(now for now in reversed(self.seen) if len(now) >= 3)
+        half = self.seen[len(self.seen) // 2]
+        return {name: (half.get(name, 0), held) for name, held in last.items()}
+
+
+def ask() -> None:
+    """How the choice of a trial's parameters grows with the trials that are known."""
+    space = {key: {"range": [0.0, 0.5]} for key in ("dropout", "input_dropout", "momentum", "averaging")}
+    study = Study(Sweep.model_validate({"model": "dnn", "space": space}), [])
+    random = np.random.default_rng(0)
+    taken = []
+    for number in range(1, ASKED + 1):
+        start = time.perf_counter()
+        parameters = study.ask(number)
+        taken.append(time.perf_counter() - start)
+        figures = {"validation_log_loss": float(random.random())}
+        study.tell(Trial(number, parameters, Outcome("complete", [], figures, "", 0, "")))
+        if number in (100, 1_000, ASKED):
+            print(f"choosing trial {number:,} of a space of {len(space)}: {mean(taken[-50:]) * 1000:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""A sweep's results in files that git can show: metrics/sweeps/<name>/trials.csv and summary.json.
+
+The table is all that a sweep knows. It is written anew when a trial ends, so whatever stops the sweep
+costs the trials that were being trained, and no others.
+"""
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from commands.sweep.definition import Sweep
+from commands.sweep.trial import Outcome
+from digits.errors import InputError, excerpt
+from digits.examples import Examples
+from digits.files import write_csv, write_json
+from digits.recipe import Recipe
+
+FOLDER = Path("metrics/sweeps")
+STATES = ("complete", "stopped", "failed")
+FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
+COLUMNS = ["trial", "state", *FIGURES, "seconds", "worker", "weights_sha256", "periods", "reason"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial: its parameters, by their dotted keys, and what it came to."""
+
+    number: int
+    parameters: dict[str, Any]
+    outcome: Outcome
+
+    @property
+    def state(self) -> str:
+        return self.outcome.state
+
+    @property
+    def periods(self) -> list[float]:
+        return self.outcome.periods
+
+    def objective(self, metric: str) -> float:
+        """What the search looks at."""
+        return self.outcome.figures[f"validation_{metric}"]
+
+
+class Results:
+    """The finished trials of one sweep, in a folder.
+
+    Attributes:
+        key: a digest of the sweep's settings, of the parameters that it doesn't search, and of the data.
+        trials: by number.
+    """
+
+    def __init__(self, folder: Path, sweep: Sweep, base: Recipe, splits: Sequence[Examples]) -> None:
+        self.folder = folder
+        self.sweep = sweep
+        self.base = base
+        self.key = _key(sweep, base, splits)
+        self.trials: dict[int, Trial] = {}
+
+    def resume(self) -> None:
+        """Take over what an earlier run of the same sweep finished, if there is anything.
+
+        Raises:
+            InputError: it was another sweep, or a file is damaged.
+        """
+        if not self.begun:
+            return
+        summary = read_summary(self.folder)
+        if summary["key"] != self.key:
+            raise InputError(
+                self.folder,
+                found="trials of another space, other parameters or other data",
+                expected="those of this sweep",
+                do="go back to its commit, or begin anew without --resume in another sweep's name",
+            )
+        self.trials = {trial.number: trial for trial in read_trials(self.folder, self.sweep)}
+
+    @property
+    def begun(self) -> bool:
+        """Whether an earlier run left results."""
+        return (self.folder / "trials.csv").exists()
+
+    def add(self, *trials: Trial) -> None:
+        """Write down trials that have just finished."""
+        self.trials |= {trial.number: trial for trial in trials}
+        self.summarise({})  # first: a table is never without the key of what it belongs to
+        write_csv(
+            self.folder / "trials.csv",
+            [*COLUMNS, *self.sweep.space],
+            [_row(trial, self.sweep) for trial in self.ordered],
+        )
+
+    def summarise(self, importance: dict[str, float]) -> None:
+        """Write summary.json: the sweep, what it began from, how many trials there are, and the best."""
+        best = self.best
+        write_json(
+            self.folder / "summary.json",
+            {
+                "key": self.key,
+                "sweep": self.sweep.model_dump(exclude_unset=True),
+                "base": self.base.model_dump(),
+                "trials": {state: self.counts[state] for state in STATES},
+                "best": {"trial": best.number, **best.outcome.figures, "parameters": best.parameters}
+                if best
+                else None,
+                "importance": importance,
+                "training_seconds": round(sum(trial.outcome.seconds for trial in self.ordered), 1),
+            },
+        )
+
+    @property
+    def ordered(self) -> list[Trial]:
+        return [self.trials[number] for number in sorted(self.trials)]
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(trial.state for trial in self.trials.values())
+
+    @property
+    def best(self) -> Trial | None:
+        return best_of(self.ordered, self.sweep)
+
+
+def best_of(trials: Iterable[Trial], sweep: Sweep) -> Trial | None:
+    """The complete trial with the best objective, the first of equal ones."""
+    sign = -1 if sweep.higher_is_better else 1
+    complete = [trial for trial in trials if trial.state == "complete"]
+    return min(complete, key=lambda trial: sign * trial.objective(sweep.objective), default=None)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """summary.json as :meth:`Results.summarise` wrote it.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(summary, dict) or {"key", "sweep", "base", "trials", "best"} - summary.keys():
+            raise ValueError("no summary of a sweep")
+        return summary
+    except FileNotFoundError:
+        raise InputError(
+            path, found="no such file", expected="a sweep's results", do=f"digits sweep run {folder.name}"
+        ) from None
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+
+
+def read_trials(folder: Path, sweep: Sweep) -> list[Trial]:
+    """trials.csv as :meth:`Results.add` wrote it.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / "trials.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise _damaged(path, str(error)) from None
+    trials = []
+    for at, row in enumerate(rows, start=2):
+        try:
+            trials.append(_trial(row, sweep))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(f"{path}, row {at}", excerpt(str(error), 80)) from None
+    return trials
+
+
+def _damaged(where: object, found: str) -> InputError:
+    return InputError(where, found=found, expected="what the sweep wrote", do="restore it: git checkout it")
+
+
+def _row(trial: Trial, sweep: Sweep) -> list[object]:
+    found = trial.outcome
+    figures = [f"{found.figures[name]:.6f}" if found.figures else "" for name in FIGURES]
+    return [
+        trial.number,
+        found.state,
+        *figures,
+        f"{found.seconds:.1f}",
+        found.worker,
+        found.weights,
+        " ".join(f"{value:.6f}" for value in found.periods),
+        found.reason,
+        *(json.dumps(trial.parameters[key]) for key in sweep.space),
+    ]
+
+
+def _trial(row: dict[str, str], sweep: Sweep) -> Trial:
+    if row["state"] not in STATES:
+        raise ValueError(f"state {row['state']!r}")
+    parameters = {key: json.loads(row[key]) for key in sweep.space}
+    for key, dimension in sweep.space.items():
+        if dimension.choices is not None and parameters[key] not in dimension.choices:
+            raise ValueError(f"{key} {parameters[key]!r}")
+    return Trial(
+        int(row["trial"]),
+        parameters,
+        Outcome(
+            row["state"],
+            [float(value) for value in row["periods"].split()],
+            {name: float(row[name]) for name in FIGURES} if row["state"] != "failed" else {},
+            row["weights_sha256"],
+            float(row["seconds"]),
+            row["worker"],
+            row["reason"],
+        ),
+    )
+
+
+def _key(sweep: Sweep, base: Recipe, splits: Sequence[Examples]) -> str:
+    # How many trials, and in what time, may change between two runs of a sweep.
+    digest = hashlib.sha256(
+        sweep.model_dump_json(exclude={"trials", "minutes"}, exclude_defaults=True).encode()
+    )
+    digest.update(json.dumps(_fixed(sweep, base)).encode())
+    for examples in splits:
+        digest.update(examples.digest())
+    return digest.hexdigest()
+
+
+def _fixed(sweep: Sweep, base: Recipe) -> dict[str, Any]:
+    """The parameters that the sweep leaves as they are."""
+    settings = base.model_dump(exclude={"seed"})
+    for key in sweep.space:
+        *sections, name = key.split(".")
+        section = settings
+        for part in sections:
+            section = section[part]
+        section.pop(name)
+    return settings

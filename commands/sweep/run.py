@@ -1,0 +1,176 @@
+"""Search better parameters: python -m digits sweep run"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from dvc.repo import Repo
+from tqdm import tqdm
+
+from commands.output import show
+from commands.sweep import figures
+from commands.sweep.definition import load_sweep
+from commands.sweep.results import FOLDER, Results, Trial
+from digits.errors import InputError
+from digits.examples import Examples
+from stages.params import load_params
+
+
+def main(
+    name: str,
+    *,
+    trials: int | None,
+    workers: int | None,
+    address: str | None,
+    resume: bool,
+    root: Path = Path(),
+) -> int:
+    """Train the trials of sweeps/<name>.yaml, write metrics/sweeps/<name>/, and say which was best.
+
+    Args:
+        name: of the sweep.
+        trials: how many in all; None: as the sweep says.
+        workers: trials at a time; None: one for each core.
+        address: of a Ray cluster; None: this machine alone.
+        resume: go on with what an earlier run left.
+        root: where params.yaml, sweeps and data/splits are.
+
+    Returns:
+        0; 1 if no trial came to its end; 130 if it was interrupted.
+
+    Raises:
+        InputError: something is wrong with the sweep, the data or the cluster; nothing was trained.
+    """
+    params = load_params(root)
+    sweep = load_sweep(name, params, root)
+    if trials:
+        sweep = sweep.model_copy(update={"trials": trials})
+    splits = [_split(root, part) for part in ("train", "validation")]
+    _check_splits(root)
+    results = Results(root / FOLDER / name, sweep, params.recipe(sweep.model), splits)
+    if resume:
+        results.resume()
+    elif results.begun:
+        raise InputError(
+            FOLDER / name,
+            found="the results of an earlier run",
+            expected="none",
+            do="go on with it: --resume; or remove the folder",
+        )
+    try:
+        from commands.sweep import engine
+        from commands.sweep.study import Study
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "digits sweep",
+            found=f"no {error.name}",
+            expected="Ray and Optuna",
+            do="pip install '.[sweep]', or make install",
+        ) from None
+
+    interrupted = False
+    with engine.connected(address, workers if address is None else None):
+        table = _Table(results)
+        try:
+            engine.search(results, *splits, workers=workers, finished=table.show)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            table.close()
+    if results.trials:
+        importance = Study(sweep, results.ordered).importance()
+        results.summarise(importance)
+        figures.draw(results, importance)
+    return _say_end(name, results, interrupted=interrupted)
+
+
+def _split(root: Path, part: str) -> Examples:
+    try:
+        return Examples.load(root / f"data/splits/{part}.npz")
+    except FileNotFoundError:
+        raise InputError(
+            f"data/splits/{part}.npz", found="no such file", expected="a split", do="dvc repro split"
+        ) from None
+
+
+def _check_splits(root: Path) -> None:
+    with Repo(str(root)) as repo:
+        if repo.status(targets=["split"], with_deps=True):
+            raise InputError(
+                "data/splits",
+                found="splits that params.yaml or the code have changed since",
+                expected="those that dvc repro would train on",
+                do="dvc repro split",
+            )
+
+
+class _Table:
+    """A line for each trial as it ends, and under them how far the sweep has come."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.keys = list(results.sweep.space)
+        total = results.sweep.trials
+        self.bar = tqdm(total=total, initial=len(results.trials), unit="trial", disable=None, leave=False)
+        self.widths = [max(len(key), 9) for key in self.keys]
+        self._print(["trial", "state", "log loss", "accuracy", "periods", "seconds"], self.keys)
+
+    def show(self, trial: Trial) -> None:
+        outcome = trial.outcome
+        losses = [outcome.figures.get(f"validation_{metric}") for metric in ("log_loss", "accuracy")]
+        cells = [
+            str(trial.number),
+            trial.state,
+            *("" if loss is None else f"{loss:.4f}" for loss in losses),
+            str(len(outcome.periods)),
+            f"{outcome.seconds:.1f}",
+        ]
+        best = self.results.best
+        mark = "  best so far" if trial == best else f"  {outcome.reason}" if outcome.reason else ""
+        self._print(cells, [_words(trial.parameters[key]) for key in self.keys], mark)
+        if best:
+            figure = best.objective(self.results.sweep.objective)
+            self.bar.set_postfix_str(f"best {figure:.4f}, trial {best.number}")
+        self.bar.update()
+
+    def close(self) -> None:
+        self.bar.close()
+
+    def _print(self, cells: list[str], parameters: list[str], mark: str = "") -> None:
+        fixed = "{:>5}  {:8} {:>9} {:>9} {:>8} {:>8}".format(*cells)
+        searched = "  ".join(
+            f"{value:>{width}}" for value, width in zip(parameters, self.widths, strict=True)
+        )
+        with tqdm.external_write_mode():
+            show(f"{fixed}  {searched}{mark}")
+
+
+def _words(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value).strip('"')
+
+
+def _say_end(name: str, results: Results, *, interrupted: bool) -> int:
+    sweep, counts = results.sweep, results.counts
+    total = sum(counts.values())
+    parts = ", ".join(f"{counts[state]} {state}" for state in counts)
+    show(f"\n{total} of {sweep.trials} trials: {parts or 'none'}; {results.folder}")
+    if total < sweep.trials:
+        why = "interrupted" if interrupted else f"the {sweep.minutes:g} minutes are over"
+        show(f"{why}; to go on: digits sweep run {name} --resume")
+    if best := results.best:
+        figures_of = best.outcome.figures
+        show(
+            f"best: trial {best.number}, validation log loss {figures_of['validation_log_loss']:.4f}, "
+            f"accuracy {figures_of['validation_accuracy']:.4f}; "
+            f"to take it: digits sweep apply {name} && dvc repro"
+        )
+    elif not interrupted:
+        reasons = [trial.outcome.reason for trial in results.ordered if trial.outcome.reason]
+        print(
+            f"error: sweep {name}: no trial of {total} came to its end"
+            + (f"; trial {results.ordered[0].number}: {reasons[0]}" if reasons else ""),
+            file=sys.stderr,
+        )
+        return 1
+    return 130 if interrupted else 0
