@@ -1,7 +1,7 @@
 """What a sweep costs beside its trainings, as ratios taken in one run: python -m benchmarks.sweep
 
-16 trials of the course's dnn on two workers, against ``dvc repro`` of the same training, in turns; the
-seconds of a sweep for each trial beyond its training; the memory that workers hold, and whether it grows
+16 trials of the course's dnn on two workers, against ``dvc repro`` of the same training, in turns: with the
+evaluation and the figures that follow a training, and of the train stage alone; the seconds of a sweep for each trial beyond its training; the memory that workers hold, and whether it grows
 over hundreds of trials; how long Optuna takes to choose among ten thousand. Needs git, and real MNIST in
 ../shared/mnist or in the folder that DIGITS_MNIST names.
 """
@@ -42,11 +42,14 @@ def main() -> None:
         pairs = []
         for number in range(REPEATS):
             shutil.rmtree(project / "metrics/sweeps", ignore_errors=True)
-            pairs.append((run(sweep, project), repro(project, number)))
-        whole, alone = (median(times) for times in zip(*pairs, strict=True))
+            pairs.append(
+                (run(sweep, project), repro(project, 2 * number), repro(project, 2 * number + 1, "train@dnn"))
+            )
+        whole, one, stage = (median(times) for times in zip(*pairs, strict=True))
         trainings = seconds(project)
-        print(f"{TRIALS} trials on two workers: {whole:.1f} s; dvc repro of one: {alone:.1f} s")
-        print(f"sweep ÷ {TRIALS} × dvc repro: {whole / TRIALS / alone:.3f}   ≤ 0.15")
+        print(f"{TRIALS} trials on two workers: {whole:.1f} s")
+        for what, taken in (("dvc repro", one), ("dvc repro train@dnn", stage)):
+            print(f"÷ {TRIALS} × {what}, {taken:.1f} s: {whole / TRIALS / taken:.3f}   ≤ 0.15")
         beyond = (whole - sum(trainings) / 2) / TRIALS
         print(f"for each trial: training {mean(trainings):.2f} s, of the sweep beyond it {beyond:.2f} s")
 
@@ -67,10 +70,10 @@ def write_sweep(project: Path, *, trials: int) -> None:
     (project / "sweeps/bench.yaml").write_text(yaml.safe_dump(settings))
 
 
-def repro(project: Path, number: int) -> float:
+def repro(project: Path, number: int, *targets: str) -> float:
     """Seconds of a training that was not done before."""
     with_rate(project, f"0.05{number + 1}")
-    taken = run((*DVC, "repro", "train@dnn"), project)
+    taken = run((*DVC, "repro", *targets), project)
     with_rate(project, "0.05")
     return taken
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # says nothing to anybody
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # what goes wrong is said once, below
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -35,6 +34,8 @@ from digits.examples import Examples
 PATIENCE = 10.0
 #: How often a trial is begun anew when its worker or node is lost.
 RETRIES = 3
+#: Trials that a process trains before another takes its place: TensorFlow keeps the graph of each, 3 MB.
+TRIALS_EACH = 50
 PACKAGES = ("commands", "digits", "stages")
 ROOT = Path(__file__).parents[2]
 
@@ -113,8 +114,8 @@ def search(
     *,
     workers: int | None,
     finished: Callable[[Trial], None],
-) -> None:
-    """Train what the sweep still lacks, on the Ray that is connected.
+) -> dict[str, float]:
+    """Train what the sweep still lacks, on the Ray that is connected; gives the parameters' importance.
 
     Args:
         results: where each trial is written down as it ends, and what is known of earlier ones.
@@ -128,9 +129,11 @@ def search(
     """
     sweep = results.sweep
     waiting = deque(number for number in range(1, sweep.trials + 1) if number not in results.trials)
+    for _ in range(min(workers or _cores(), len(waiting))):
+        ray.remote(num_cpus=1)(_begin).remote()  # while the study begins, and its first trials are chosen
     study = _study_here(sweep, results.ordered)
     splits = ray.put(train), ray.put(validation)
-    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_trial)
+    task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=TRIALS_EACH)(_trial)
     deadline = time.monotonic() + sweep.minutes * 60 if sweep.minutes else float("inf")
     running: dict[Any, tuple[int, dict[str, Any]]] = {}
     while waiting or running:
@@ -146,7 +149,9 @@ def search(
             results.add(trial)
             finished(trial)
         if time.monotonic() > deadline:
-            return  # what is being trained isn't written down: the limit is one
+            break  # what is being trained isn't written down: the limit is one
+    importance: dict[str, float] = ray.get(study.importance.remote())
+    return importance
 
 
 def _cores() -> int:
@@ -160,6 +165,11 @@ def _study_here(sweep: Sweep, known: Sequence[Trial]) -> Any:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(num_cpus=0)(Study)
     return actor.options(scheduling_strategy=here).remote(sweep, known)
+
+
+def _begin() -> None:
+    """What a worker does once, and what takes a second."""
+    import digits.training  # noqa: F401
 
 
 def _trial(

@@ -60,7 +60,6 @@ def main(
         )
     try:
         from commands.sweep import engine
-        from commands.sweep.study import Study
     except ModuleNotFoundError as error:
         raise InputError(
             "digits sweep",
@@ -70,16 +69,16 @@ def main(
         ) from None
 
     interrupted = False
+    importance: dict[str, float] = {}
     with engine.connected(address, workers if address is None else None):
         table = _Table(results)
         try:
-            engine.search(results, *splits, workers=workers, finished=table.show)
+            importance = engine.search(results, *splits, workers=workers, finished=table.show)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             table.close()
     if results.trials:
-        importance = Study(sweep, results.ordered).importance()
         results.summarise(importance)
         figures.draw(results, importance)
     return _say_end(name, results, interrupted=interrupted)
