@@ -1,9 +1,10 @@
 """What a sweep costs beside its trainings, as ratios taken in one run: python -m benchmarks.sweep
 
-16 trials of the course's dnn on two workers, against ``dvc repro`` of the same training, in turns: with the
-evaluation and the figures that follow a training, and of the train stage alone; the seconds of a sweep for each trial beyond its training; the memory that workers hold, and whether it grows
-over hundreds of trials; how long Optuna takes to choose among ten thousand. Needs git, and real MNIST in
-../shared/mnist or in the folder that DIGITS_MNIST names.
+16 trials of the course's dnn on two workers, against ``dvc repro`` of the same training, in turns: with
+the evaluation and the figures that follow a training, and of the train stage alone; the seconds of a sweep
+for each trial beyond its training; the memory that its processes hold at most over hundreds of trials; how
+long Optuna takes to choose among ten thousand. Needs git, and real MNIST in ../shared/mnist or in the
+folder that DIGITS_MNIST names.
 """
 
 import csv
@@ -60,8 +61,8 @@ def main() -> None:
         memory = watch.end()
         beyond = (whole - sum(seconds(project)) / 2) / MANY
         print(f"{MANY} trials: {whole:.0f} s, beyond the trainings {beyond * 1000:.0f} ms for each trial")
-        for name, (half, end) in memory.items():
-            print(f"{name}: {half / 1e6:.0f} MB after half of it, {end / 1e6:.0f} MB at the end")
+        for name, most in memory.items():
+            print(f"a process of {name}: at most {most / 1e6:.0f} MB of its own")
     ask()
 
 
@@ -88,33 +89,29 @@ def seconds(project: Path) -> list[float]:
 
 
 class Watch:
-    """The memory of all processes that a sweep starts: each one's own, without what is shared."""
+    """The memory of the processes that a sweep starts: each one's own, without what is shared."""
 
     def __init__(self) -> None:
-        self.seen: list[dict[str, int]] = []
+        self.most: dict[str, int] = {}
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._look)
         self.thread.start()
 
     def _look(self) -> None:
         while not self.over.wait(1):
-            now: dict[str, int] = {}
             for process in psutil.Process().children(recursive=True):
                 try:
-                    name = process.name()
-                    if name.startswith("ray::_trial") or name == "ray::Study":
-                        now[f"{name} {process.pid}"] = process.memory_full_info().uss
+                    name, held = process.name(), process.memory_full_info().uss
                 except psutil.Error:
                     continue
-            self.seen.append(now)
+                if name.startswith(("ray::_trial", "ray::Study")):
+                    self.most[name] = max(held, self.most.get(name, 0))
 
-    def end(self) -> dict[str, tuple[int, int]]:
-        """Of each that was there to the end: bytes at half of the time, and at the end."""
+    def end(self) -> dict[str, int]:
+        """Bytes that any process of a name held at most."""
         self.over.set()
         self.thread.join()
-        last = next(now for now in reversed(self.seen) if len(now) >= 3)
-        half = self.seen[len(self.seen) // 2]
-        return {name: (half.get(name, 0), held) for name, held in last.items()}
+        return self.most
 
 
 def ask() -> None:
