@@ -17,6 +17,7 @@ from commands.report.sweeps import sweeps as shown_sweeps
 from commands.sweep import apply, figures
 from commands.sweep.definition import Sweep, load_sweep, sweeps
 from commands.sweep.results import Results, Trial, read_summary
+from commands.sweep.run import _in_git
 from commands.sweep.study import STARTUP, Study
 from commands.sweep.trial import Outcome, check_versions, run_trial, versions
 from digits.errors import InputError
@@ -25,6 +26,7 @@ from stages.params import load_params
 from tests import tiny
 from tests.conftest import REPOSITORY
 from tests.exports import digest_of_weights
+from tests.finished import commit
 
 SHORT: dict[str, Any] = {"steps": 20, "periods": 10, "snapshots": [], "batch_size": 5}
 SPACE: dict[str, Any] = {
@@ -265,7 +267,9 @@ class TestResults:
     @pytest.fixture
     def results(self, root: Path) -> Results:
         sweep = loaded(root)
-        results = Results(root / "metrics/sweeps/mine", sweep, load_params(root).recipe("dnn"), SPLITS)
+        results = Results(
+            root / "metrics/sweeps/mine", sweep, load_params(root).recipe("dnn"), SPLITS, data="tiny"
+        )
         results.add(a_trial(2, sweep, 0.45), a_trial(1, sweep, 0.6))
         results.add(a_trial(3, sweep, state="failed", figures={}, periods=[], weights="", reason="a, “b”\nc"))
         results.add(a_trial(4, sweep, 0.3, state="stopped", periods=[0.3], weights=""))
@@ -273,7 +277,7 @@ class TestResults:
 
     def again(self, results: Results, **changes: Any) -> Results:
         made_of: dict[str, Any] = {"sweep": results.sweep, "base": results.base, "splits": SPLITS} | changes
-        again = Results(results.folder, **made_of)
+        again = Results(results.folder, **made_of, data="tiny")
         again.resume()
         return again
 
@@ -287,6 +291,15 @@ class TestResults:
         longer = results.sweep.model_copy(update={"trials": 99, "minutes": 3.0})
         applied = results.base.model_copy(update={"hidden_units": [9], "seed": 5})
         assert len(self.again(results, sweep=longer, base=applied).trials) == 4
+
+    def test_what_git_has_may_be_replaced(self, results: Results, root: Path) -> None:
+        assert not _in_git(results.folder)  # no repository
+        commit(root, "a sweep")
+        assert _in_git(results.folder)
+        (results.folder / "history.png").touch()
+        assert not _in_git(results.folder)
+        results.begin()
+        assert list(results.folder.iterdir()) == []
 
     @pytest.mark.parametrize("change", ["space", "base", "data"])
     def test_another_sweep_is_refused(self, change: str, results: Results, root: Path) -> None:
@@ -340,7 +353,7 @@ class TestResults:
         figures.draw(results, {})
         results.folder.with_name("damaged").mkdir()
         (shown,) = shown_sweeps(root)
-        assert (shown.name, shown.model, len(shown.figures)) == ("mine", "dnn", 2)
+        assert (shown.name, shown.model, shown.data, len(shown.figures)) == ("mine", "dnn", "tiny", 2)
         assert shown.best is not None
         assert shown.best["trial"] == 2
 

@@ -122,7 +122,7 @@ def alone(project: Path) -> dict[str, tuple[str, ...]]:
         AGENTS.extend(agents)
         interrupted.append(rows(project))
     refused = sweep(project, "run", "mine")
-    assert "go on with it: --resume" in refused.communicate()[0]
+    assert "which git doesn't have" in refused.communicate()[0]
     assert refused.returncode == 1
     output = finish(sweep(project, "run", "mine", "--resume"))
     assert f"{TRIALS} of {TRIALS} trials: {TRIALS} complete" in output
@@ -277,7 +277,7 @@ def tiny_results(folder: Path, **settings: Any) -> Results:
     """An empty sweep of a tiny network."""
     base = tiny.recipe(hidden_units=[4], steps=20, periods=10, snapshots=[])
     sweep = Sweep.model_validate({"model": "dnn", "trials": 3, "search": "random"} | settings)
-    return Results(folder / "mine", sweep, base, SPLITS)
+    return Results(folder / "mine", sweep, base, SPLITS, data="tiny")
 
 
 DIVERGING = {"learning_rate": {"choices": [0.01, 1e6]}}

@@ -23,6 +23,7 @@ class Shown:
     Attributes:
         name: of the sweep.
         model: that it searched for.
+        data: the name of the data source.
         trials: how many there are, by state.
         best: the best one's number, figures and parameters; None: no trial is complete.
         figures: ``data:`` URLs and what they show.
@@ -30,6 +31,7 @@ class Shown:
 
     name: str
     model: str
+    data: str
     trials: dict[str, int]
     best: dict[str, Any] | None
     figures: list[tuple[str, str]]
@@ -50,7 +52,8 @@ def sweeps(root: Path) -> Iterator[Shown]:
             for name, says in FIGURES.items()
             if (folder / name).exists()
         ]
-        yield Shown(folder.name, summary["sweep"]["model"], summary["trials"], summary["best"], figures)
+        model, data = summary["sweep"]["model"], summary["data"]
+        yield Shown(folder.name, model, data, summary["trials"], summary["best"], figures)
 
 
 def _url(path: Path) -> str:

@@ -21,6 +21,8 @@ from digits.files import write_csv, write_json
 from digits.recipe import Recipe
 
 FOLDER = Path("metrics/sweeps")
+#: The table first, without which nothing is taken over by a later run.
+FILES = ("trials.csv", "summary.json", "history.png", "parallel.png", "importance.png")
 STATES = ("complete", "stopped", "failed")
 FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
 COLUMNS = ["trial", "state", *FIGURES, "seconds", "worker", "weights_sha256", "periods", "reason"]
@@ -51,16 +53,25 @@ class Results:
     """The finished trials of one sweep, in a folder.
 
     Attributes:
+        data: the name of the data source, for readers.
         key: a digest of the sweep's settings, of the parameters that it doesn't search, and of the data.
         trials: by number.
     """
 
-    def __init__(self, folder: Path, sweep: Sweep, base: Recipe, splits: Sequence[Examples]) -> None:
+    def __init__(
+        self, folder: Path, sweep: Sweep, base: Recipe, splits: Sequence[Examples], *, data: str
+    ) -> None:
         self.folder = folder
+        self.data = data
         self.sweep = sweep
         self.base = base
         self.key = _key(sweep, base, splits)
         self.trials: dict[int, Trial] = {}
+
+    def begin(self) -> None:
+        """Put away what an earlier run left; to be called where git has it."""
+        for name in FILES:
+            (self.folder / name).unlink(missing_ok=True)
 
     def resume(self) -> None:
         """Take over what an earlier run of the same sweep finished, if there is anything.
@@ -102,6 +113,7 @@ class Results:
             self.folder / "summary.json",
             {
                 "key": self.key,
+                "data": self.data,
                 "sweep": self.sweep.model_dump(exclude_unset=True),
                 "base": self.base.model_dump(),
                 "trials": {state: self.counts[state] for state in STATES},
@@ -142,7 +154,10 @@ def read_summary(folder: Path) -> dict[str, Any]:
     path = folder / "summary.json"
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(summary, dict) or {"key", "sweep", "base", "trials", "best"} - summary.keys():
+        if (
+            not isinstance(summary, dict)
+            or {"key", "data", "sweep", "base", "trials", "best"} - summary.keys()
+        ):
             raise ValueError("no summary of a sweep")
         return summary
     except FileNotFoundError:

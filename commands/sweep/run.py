@@ -9,6 +9,7 @@ from dvc.repo import Repo
 from tqdm import tqdm
 
 from commands.output import show
+from commands.report.history import git
 from commands.sweep import figures
 from commands.sweep.definition import load_sweep
 from commands.sweep.results import FOLDER, Results, Trial
@@ -48,15 +49,17 @@ def main(
         sweep = sweep.model_copy(update={"trials": trials})
     splits = [_split(root, part) for part in ("train", "validation")]
     _check_splits(root)
-    results = Results(root / FOLDER / name, sweep, params.recipe(sweep.model), splits)
+    results = Results(
+        root / FOLDER / name, sweep, params.recipe(sweep.model), splits, data=params.data.source
+    )
     if resume:
         results.resume()
-    elif results.begun:
+    elif results.begun and not _in_git(results.folder):
         raise InputError(
             FOLDER / name,
-            found="the results of an earlier run",
-            expected="none",
-            do="go on with it: --resume; or remove the folder",
+            found="the results of an earlier run, which git doesn't have",
+            expected="none, or committed ones",
+            do="go on with it: --resume; or commit or remove the folder",
         )
     try:
         from commands.sweep import engine
@@ -71,6 +74,8 @@ def main(
     interrupted = False
     importance: dict[str, float] = {}
     with engine.connected(address, workers if address is None else None):
+        if not resume:
+            results.begin()
         table = _Table(results)
         try:
             importance = engine.search(results, *splits, workers=workers, finished=table.show)
@@ -91,6 +96,11 @@ def _split(root: Path, part: str) -> Examples:
         raise InputError(
             f"data/splits/{part}.npz", found="no such file", expected="a split", do="dvc repro split"
         ) from None
+
+
+def _in_git(folder: Path) -> bool:
+    """Whether all that is in a folder is committed, and could be brought back."""
+    return bool(git(folder, "ls-files")) and not git(folder, "status", "--porcelain", "--ignored", ".")
 
 
 def _check_splits(root: Path) -> None:
