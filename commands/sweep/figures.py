@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from commands.sweep.definition import Dimension, Sweep
@@ -17,6 +17,9 @@ from digits.figures import TRAIN, VALIDATION, blank, save, styled
 NAMES = {"log_loss": "validation log loss, nats", "accuracy": "validation accuracy"}
 #: Over so many times the best log loss a trial is drawn at the edge: those near the best are what matters.
 EDGE = 5.0
+
+#: So that a tick's label can be read where lines cross it.
+BEHIND: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 
 
 def draw(results: Results, importance: Mapping[str, float]) -> None:
@@ -55,6 +58,9 @@ def history(sweep: Sweep, trials: Sequence[Trial]) -> Figure:
         )
     if not sweep.higher_is_better and max(values) > EDGE * best[-1]:
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter("{x:g}")
     ax.set(xlabel="trial", ylabel=NAMES[sweep.objective], title=f"The sweep of {sweep.model}, trial by trial")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
@@ -68,8 +74,9 @@ def parallel(sweep: Sweep, trials: Sequence[Trial]) -> Figure:
     objective = np.array([trial.objective(sweep.objective) for trial in complete])
     order = np.argsort(objective if sweep.higher_is_better else -objective, kind="stable")  # the best on top
     worst, best = objective[order[0]], objective[order[-1]]
-    if not sweep.higher_is_better:
-        worst = min(worst, EDGE * best)
+    beyond = not sweep.higher_is_better and worst > EDGE * best
+    if beyond:
+        worst = EDGE * best
     objective_axis = np.clip((objective - worst) / (best - worst or 1.0), 0.0, 1.0)
     axes = [_places(sweep.space[key], [trial.parameters[key] for trial in complete]) for key in sweep.space]
     across = np.array([*axes, objective_axis])
@@ -88,14 +95,14 @@ def parallel(sweep: Sweep, trials: Sequence[Trial]) -> Figure:
     for at, (key, dimension) in enumerate(sweep.space.items()):
         ax.vlines(at, 0, 1, color="black", linewidth=0.8)
         for place, text in _ticks(dimension):
-            ax.text(at - 0.04, place, text, fontsize=9, ha="right", va="center")
+            ax.text(at - 0.05, place, text, fontsize=9, ha="right", va="center", bbox=BEHIND, zorder=4)
         ax.text(at, 1.06, key.replace(".", ".\n"), ha="center", va="bottom")
     last = len(sweep.space)
     ax.vlines(last, 0, 1, color="black", linewidth=0.8)
-    for place, value in ((0.0, worst), (1.0, best)):
-        ax.text(last + 0.04, place, f"{value:.4f}", fontsize=9, ha="left", va="center")
+    for place, text in ((0.0, f"{worst:.4f}{' or more' if beyond else ''}"), (1.0, f"{best:.4f}")):
+        ax.text(last + 0.04, place, text, fontsize=9, ha="left", va="center")
     ax.text(last, 1.06, NAMES[sweep.objective].replace(", ", ",\n"), ha="center", va="bottom")
-    ax.set(xlim=(-0.6, last + 0.5), ylim=(-0.04, 1.2))
+    ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.04, 1.2))
     ax.set_axis_off()
     ax.set_title(f"{len(complete)} complete trials of {sweep.model}; the best is drawn bold")
     return figure
@@ -111,7 +118,9 @@ def bars(importance: Mapping[str, float], title: str) -> Figure:
     ax.barh(names, shares, color=TRAIN)
     for at, share in enumerate(shares):
         ax.text(share + 0.01, at, f"{share:.0%}", va="center")
-    ax.set(xlim=(0, max(shares) * 1.15), xlabel="share of what decides whether a trial is good", title=title)
+    ax.set(
+        xlim=(0, max(shares) * 1.15), xlabel="share of what sets the best complete trials apart", title=title
+    )
     return figure
 
 
