@@ -271,7 +271,7 @@ class TestResults:
             root / "metrics/sweeps/mine", sweep, load_params(root).recipe("dnn"), SPLITS, data="tiny"
         )
         results.add(a_trial(2, sweep, 0.45), a_trial(1, sweep, 0.6))
-        results.add(a_trial(3, sweep, state="failed", figures={}, periods=[], weights="", reason="a, “b”\nc"))
+        results.add(a_trial(3, sweep, state="failed", figures={}, periods=[], weights="", reason="a, “b” c"))
         results.add(a_trial(4, sweep, 0.3, state="stopped", periods=[0.3], weights=""))
         return results
 
@@ -286,6 +286,17 @@ class TestResults:
         assert results.best == results.trials[2]  # not the one that was given up
         assert read_summary(results.folder)["best"]["trial"] == 2
         assert read_summary(results.folder)["trials"] == {"complete": 2, "stopped": 1, "failed": 1}
+
+    def test_a_row_that_was_being_written_is_left_out_and_mended(self, results: Results) -> None:
+        path = results.folder / "trials.csv"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-9])
+        again = self.again(results)
+        assert again.trials == {number: results.trials[number] for number in (1, 2, 3)}
+        again.add(results.trials[4])
+        assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
+        again.finish({})
+        assert [row[:1] for row in path.read_text().splitlines()[1:]] == ["1", "2", "3", "4"]
 
     def test_more_trials_and_what_was_applied_are_the_same_sweep(self, results: Results) -> None:
         longer = results.sweep.model_copy(update={"trials": 99, "minutes": 3.0})
@@ -387,7 +398,7 @@ class TestResults:
             apply.main("other", trial=None, root=root)
         for number in (1, 2):
             del results.trials[number]
-        results.add()
+        results.finish({})
         with pytest.raises(InputError, match="found no complete trial"):
             apply.main("mine", trial=None, root=root)
         assert (root / "params.yaml").read_bytes() == before

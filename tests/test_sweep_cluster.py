@@ -326,18 +326,19 @@ def test_a_sweep_in_which_all_trials_fail_says_why(project: Path) -> None:
     "address", ["127.0.0.1:{silent}", "ray://127.0.0.1:{silent}", "127.0.0.1:{closed}", "me"]
 )
 def test_where_there_is_no_cluster_it_says_so_in_time(address: str, project: Path) -> None:
+    shutil.copy(project / "sweeps/mine.yaml", project / "sweeps/nowhere.yaml")
     with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
         ports = {"silent": silent.getsockname()[1], "closed": closed.getsockname()[1]}
         closed.close()
         start = time.monotonic()
-        process = sweep(project, "run", "dnn", "--address", address.format(**ports))
+        process = sweep(project, "run", "nowhere", "--address", address.format(**ports))
         output = process.communicate()[0]
     assert time.monotonic() - start < engine.PATIENCE + 20  # of which it takes some two to start
     assert process.returncode == 1
     last = output.splitlines()[-1]
     assert last.startswith(f"error: --address {address.format(**ports)}: found no ")
     assert "Traceback" not in output
-    assert not (project / "metrics/sweeps/dnn").exists()
+    assert not (project / "metrics/sweeps/nowhere").exists()
 
 
 def test_splits_that_are_not_those_of_params_are_refused(
@@ -349,7 +350,7 @@ def test_splits_that_are_not_those_of_params_are_refused(
     path.write_text(before.replace("validation_fraction: 0.25", "validation_fraction: 0.5"))
     try:
         with pytest.raises(InputError, match=r"data/splits: found splits that .*; dvc repro split"):
-            command.main("dnn", trials=None, workers=None, address=None, resume=False)
+            command.main("mine", trials=None, workers=None, address=None, resume=False)
     finally:
         path.write_text(before)
 

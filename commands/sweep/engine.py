@@ -7,6 +7,7 @@ for each node.
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -55,6 +56,8 @@ def connected(address: str | None, cores: int | None = None) -> Iterator[None]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         if address is None:
+            # Else Ray makes a token for all clusters in the home folder, which may be nobody's to write to.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
         else:
             _connect(address, quiet)

@@ -1,11 +1,12 @@
 """A sweep's results in files that git can show: metrics/sweeps/<name>/trials.csv and summary.json.
 
-The table is all that a sweep knows. It is written anew when a trial ends, so whatever stops the sweep
-costs the trials that were being trained, and no others.
+The table is all that a sweep knows. A trial's row is written when it ends, so whatever stops the sweep costs
+the trials that were being trained, and no others.
 """
 
 import csv
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -67,6 +68,7 @@ class Results:
         self.base = base
         self.key = _key(sweep, base, splits)
         self.trials: dict[int, Trial] = {}
+        self.appending = False  # to a table that this process has begun
 
     def begin(self) -> None:
         """Put away what an earlier run left; to be called where git has it."""
@@ -100,11 +102,22 @@ class Results:
         """Write down trials that have just finished."""
         self.trials |= {trial.number: trial for trial in trials}
         self.summarise({})  # first: a table is never without the key of what it belongs to
-        write_csv(
-            self.folder / "trials.csv",
-            [*COLUMNS, *self.sweep.space],
-            [_row(trial, self.sweep) for trial in self.ordered],
-        )
+        if self.appending:
+            # Of ten thousand trials, a tenth of a second less each time than to write all anew.
+            with (self.folder / "trials.csv").open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(_row(trial, self.sweep) for trial in trials)
+        else:
+            self._write()
+
+    def finish(self, importance: dict[str, float]) -> None:
+        """Put the table in order, and write down what matters."""
+        self._write()
+        self.summarise(importance)
+
+    def _write(self) -> None:
+        rows = [_row(trial, self.sweep) for trial in self.ordered]
+        write_csv(self.folder / "trials.csv", [*COLUMNS, *self.sweep.space], rows)
+        self.appending = True
 
     def summarise(self, importance: dict[str, float]) -> None:
         """Write summary.json: the sweep, what it began from, how many trials there are, and the best."""
@@ -176,8 +189,9 @@ def read_trials(folder: Path, sweep: Sweep) -> list[Trial]:
     """
     path = folder / "trials.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
+        text = path.read_bytes().decode()
+        whole = text[: text.rfind("\n") + 1]  # without a row that was being written when the sweep was killed
+        rows = list(csv.DictReader(io.StringIO(whole, newline=""), strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from None
     trials = []
@@ -204,7 +218,7 @@ def _row(trial: Trial, sweep: Sweep) -> list[object]:
         found.worker,
         found.weights,
         " ".join(f"{value:.6f}" for value in found.periods),
-        found.reason,
+        " ".join(found.reason.split()),  # on a line of its own
         *(json.dumps(trial.parameters[key]) for key in sweep.space),
     ]
 

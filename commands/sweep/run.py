@@ -84,7 +84,7 @@ def main(
         finally:
             table.close()
     if results.trials:
-        results.summarise(importance)
+        results.finish(importance)
         figures.draw(results, importance)
     return _say_end(name, results, interrupted=interrupted)
 
