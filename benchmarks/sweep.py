@@ -119,7 +119,7 @@ def ask() -> None:
     space = {key: {"range": [0.0, 0.5]} for key in ("dropout", "input_dropout", "momentum", "averaging")}
     study = Study(Sweep.model_validate({"model": "dnn", "space": space}), [])
     random = np.random.default_rng(0)
-    taken = []
+    taken, before = [], psutil.Process().memory_info().rss
     for number in range(1, ASKED + 1):
         start = time.perf_counter()
         parameters = study.ask(number)
@@ -128,6 +128,9 @@ def ask() -> None:
         study.tell(Trial(number, parameters, Outcome("complete", [], figures, "", 0, "")))
         if number in (100, 1_000, ASKED):
             print(f"choosing trial {number:,} of a space of {len(space)}: {mean(taken[-50:]) * 1000:.0f} ms")
+    print(
+        f"choosing all {ASKED:,}: {sum(taken):.0f} s, {(psutil.Process().memory_info().rss - before) / 1e6:.0f} MB"
+    )
 
 
 if __name__ == "__main__":
