@@ -128,9 +128,8 @@ def ask() -> None:
         study.tell(Trial(number, parameters, Outcome("complete", [], figures, "", 0, "")))
         if number in (100, 1_000, ASKED):
             print(f"choosing trial {number:,} of a space of {len(space)}: {mean(taken[-50:]) * 1000:.0f} ms")
-    print(
-        f"choosing all {ASKED:,}: {sum(taken):.0f} s, {(psutil.Process().memory_info().rss - before) / 1e6:.0f} MB"
-    )
+    held = psutil.Process().memory_info().rss - before
+    print(f"choosing all {ASKED:,}: {sum(taken):.0f} s, {held / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":
