@@ -1,6 +1,6 @@
 """Runs that are cut off at any moment: the next one ends as if nothing had happened.
 
-DIGITS_CRASHES says at how many moments (6), half of them one stage at a time.
+DIGITS_CRASHES says at how many moments (4), half of them one stage at a time.
 """
 
 import os
@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX's"),
 ]
 
-MOMENTS = int(os.environ.get("DIGITS_CRASHES", "6"))
+MOMENTS = int(os.environ.get("DIGITS_CRASHES", "4"))
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 #: What `make run` does, in an environment that is there.
 MAKE_RUN = """

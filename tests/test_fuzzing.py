@@ -17,7 +17,7 @@ pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 al
 def test_no_input_breaks_a_reader(reader: str, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
-    limits = ["-seed=1", "-runs=20000", "-max_total_time=8", "-timeout=60", "-rss_limit_mb=2048"]
+    limits = ["-seed=1", "-runs=20000", "-max_total_time=5", "-timeout=60", "-rss_limit_mb=2048"]
     ended = subprocess.run(
         [sys.executable, "-m", "tests.fuzzing.harness", reader, str(corpus), *limits],
         cwd=tmp_path,
