@@ -16,11 +16,12 @@ import yaml
 from commands.report.sweeps import sweeps as shown_sweeps
 from commands.sweep import apply, figures
 from commands.sweep.definition import Sweep, load_sweep, sweeps
-from commands.sweep.results import Results, Trial, read_summary
-from commands.sweep.run import _in_git
+from commands.sweep.results import COLUMNS, Results, Trial, read_summary
+from commands.sweep.run import _in_git, alone
 from commands.sweep.study import STARTUP, Study
 from commands.sweep.trial import Outcome, check_versions, run_trial, versions
 from digits.errors import InputError
+from digits.recipe import Recipe
 from stages import train
 from stages.params import load_params
 from tests import tiny
@@ -100,6 +101,20 @@ class TestDefinition:
             ({"space": {"batch_size": {"range": [1, 3], "step": 0.5}}}, "batch_size.step: found 0.5"),
             ({"space": {"optimizer": {"choices": ["adam", "sdg"]}}}, "space.optimizer: found 'sdg'"),
             ({"space": {"steps": {"range": [20, 25]}}}, "found 10 periods of 25 steps"),
+            (
+                {"space": {"dropout": {"range": [0.1, 0.2], "step": 1e-300}}},
+                "expected one that fits into the range",
+            ),
+            (
+                {"space": {"dropout": {"range": [0.1, 0.2], "step": 0.5}}},
+                "expected one that fits into the range",
+            ),
+            ({"space": {"l2": {"range": [0.1, float("inf")]}}}, "expected finite ends"),
+            (
+                {"space": {"augmentation": {"choices": [1]}, "augmentation.shift": {"choices": [1]}}},
+                "the one or",
+            ),
+            ({"seeds": [-1]}, "seeds.0: found -1"),
             ({"space": {"seed": {"choices": [1, 2]}}}, "expected it in seeds"),
             ({"space": {}}, "space: found {}"),
             ({"model": "cnn"}, "found no model 'cnn', expected one of linear, dnn"),
@@ -298,6 +313,20 @@ class TestResults:
         again.finish({})
         assert [row[:1] for row in path.read_text().splitlines()[1:]] == ["1", "2", "3", "4"]
 
+    def test_no_parameter_has_a_columns_name(self) -> None:
+        assert not set(COLUMNS) & Recipe.model_fields.keys()
+
+    def test_one_run_at_a_time(self, root: Path) -> None:
+        for _ in range(2):
+            with alone(root, "mine"):
+                with alone(root, "other"):
+                    pass
+                with (
+                    pytest.raises(InputError, match="sweep mine: found another run of it"),
+                    alone(root, "mine"),
+                ):
+                    pass
+
     def test_more_trials_and_what_was_applied_are_the_same_sweep(self, results: Results) -> None:
         longer = results.sweep.model_copy(update={"trials": 99, "minutes": 3.0})
         applied = results.base.model_copy(update={"hidden_units": [9], "seed": 5})
@@ -329,6 +358,8 @@ class TestResults:
             ("trials.csv", "stopped", "paused", "trials.csv, row 5: found"),
             ("trials.csv", "[4]", "[5]", "trials.csv, row"),
             ("trials.csv", "trial,state", "number,state", "trials.csv, row 2: found"),
+            ("trials.csv", "\n2,", "\n1,", "trials.csv, row 3: found"),
+            ("trials.csv", "0.450000", "nan", "trials.csv, row 3: found"),
             ("trials.csv", "trial,state", "tri\0al,state", "trials.csv"),
             ("summary.json", '"key"', '"kex"', "summary.json: found no summary of a sweep"),
             ("summary.json", "{", "[", "summary.json: found"),
@@ -394,6 +425,8 @@ class TestResults:
         before = (root / "params.yaml").read_bytes()
         with pytest.raises(InputError, match="found no trial 7, expected one of 1 to 4"):
             apply.main("mine", trial=7, root=root)
+        with pytest.raises(InputError, match="trial 3: found one that failed"):
+            apply.main("mine", trial=3, root=root)
         with pytest.raises(InputError, match=r"other/summary.json: found no such.*digits sweep run other"):
             apply.main("other", trial=None, root=root)
         for number in (1, 2):

@@ -34,6 +34,13 @@ def main(name: str, *, trial: int | None, root: Path = Path()) -> int:
             expected="one that is complete" if trial is None else f"one of 1 to {max(trials, default=0)}",
             do="see its trials.csv",
         )
+    if chosen.state == "failed":
+        raise InputError(
+            f"{FOLDER / name}, trial {chosen.number}",
+            found=f"one that failed ({chosen.outcome.reason})",
+            expected="one that is complete",
+            do="name another",
+        )
     base = validated(Recipe, summary["base"], path=path, key="base")
     recipe = sweep.recipes(base, chosen.parameters, path)[0]
     settings = {"train": {sweep.model: recipe.model_dump()}}

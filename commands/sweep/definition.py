@@ -1,8 +1,9 @@
 """What a sweep searches, read from sweeps/<name>.yaml and held against the parameters of the model."""
 
 import copy
+import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,10 +33,14 @@ class Dimension(Section):
             raise ValueError(f"step {self.step}, expected it beside a range alone")
         if self.choices is None:
             low, high = self.ends
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise ValueError(f"{[low, high]}, expected finite ends")
             if not low < high:
                 raise ValueError(f"{[low, high]}, expected the lower end first")
             if self.log_range and low <= 0:
                 raise ValueError(f"{[low, high]}, expected ends above 0: they have logarithms")
+            if self.step is not None and not 1e-9 <= self.step / (high - low) <= 1:
+                raise ValueError(f"step {self.step} in {[low, high]}, expected one that fits into the range")
         elif any(value in self.choices[:at] for at, value in enumerate(self.choices)):
             raise ValueError(f"{self.choices}, expected each choice once")
         return self
@@ -64,7 +69,7 @@ class Sweep(Section):
     trials: int = Field(32, gt=0, le=1_000_000)
     search: Literal["tpe", "random"] = "tpe"
     seed: int = Field(0, ge=0, lt=2**31)
-    seeds: list[int] = Field([0], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field([0], min_length=1)
     objective: Literal["log_loss", "accuracy"] = "log_loss"
     stop_early: StopEarly | None = None
     minutes: float | None = Field(None, gt=0)
@@ -74,6 +79,9 @@ class Sweep(Section):
     def _can_be(self) -> "Sweep":
         if "seed" in self.space:
             raise ValueError("seed in the space, expected it in seeds: a lucky one is no better network")
+        for key in self.space:
+            if inner := [other for other in self.space if other.startswith(f"{key}.")]:
+                raise ValueError(f"{key} and {inner[0]} in the space, expected the one or the other")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {self.seeds}, expected each once")
         return self
@@ -81,6 +89,15 @@ class Sweep(Section):
     @property
     def higher_is_better(self) -> bool:
         return self.objective == "accuracy"
+
+    def may_be(self, key: str, value: object) -> bool:
+        """Whether a parameter of the space can have that value."""
+        dimension = self.space[key]
+        if dimension.choices is not None:
+            return value in dimension.choices
+        low, high = dimension.ends
+        kind = int if self.of_whole_numbers(key) else int | float
+        return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
 
     def of_whole_numbers(self, key: str) -> bool:
         """Whether a parameter takes whole numbers alone."""
@@ -144,4 +161,4 @@ def load_sweep(name: str, params: Params, root: Path) -> Sweep:
 
 def sweeps(root: Path) -> list[str]:
     """The names of all sweeps that are written down."""
-    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml") if path.is_file())

@@ -29,6 +29,7 @@ def draw(results: Results, importance: Mapping[str, float]) -> None:
         return
     save(history(sweep, trials), results.folder / "history.png")
     save(parallel(sweep, trials), results.folder / "parallel.png")
+    (results.folder / "importance.png").unlink(missing_ok=True)
     if importance:
         save(bars(importance, f"What matters in {sweep.model}'s sweep"), results.folder / "importance.png")
 

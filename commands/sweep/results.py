@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ FOLDER = Path("metrics/sweeps")
 FILES = ("trials.csv", "summary.json", "history.png", "parallel.png", "importance.png")
 STATES = ("complete", "stopped", "failed")
 FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
-COLUMNS = ["trial", "state", *FIGURES, "seconds", "worker", "weights_sha256", "periods", "reason"]
+COLUMNS = ["trial", "state", *FIGURES, "seconds", "worker", "weights_sha256", "objectives", "reason"]
 
 
 @dataclass(frozen=True)
@@ -192,12 +193,18 @@ def read_trials(folder: Path, sweep: Sweep) -> list[Trial]:
         text = path.read_bytes().decode()
         whole = text[: text.rfind("\n") + 1]  # without a row that was being written when the sweep was killed
         rows = list(csv.DictReader(io.StringIO(whole, newline=""), strict=True))
+    except FileNotFoundError:
+        raise _damaged(path, "no such file") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from None
-    trials = []
+    trials: list[Trial] = []
+    numbers: set[int] = set()
     for at, row in enumerate(rows, start=2):
         try:
             trials.append(_trial(row, sweep))
+            if trials[-1].number < 1 or trials[-1].number in numbers:
+                raise ValueError(f"trial {trials[-1].number}, once more or below 1")
+            numbers.add(trials[-1].number)
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(f"{path}, row {at}", excerpt(str(error), 80)) from None
     return trials
@@ -227,16 +234,19 @@ def _trial(row: dict[str, str], sweep: Sweep) -> Trial:
     if row["state"] not in STATES:
         raise ValueError(f"state {row['state']!r}")
     parameters = {key: json.loads(row[key]) for key in sweep.space}
-    for key, dimension in sweep.space.items():
-        if dimension.choices is not None and parameters[key] not in dimension.choices:
-            raise ValueError(f"{key} {parameters[key]!r}")
+    for key, value in parameters.items():
+        if not sweep.may_be(key, value):
+            raise ValueError(f"{key} {value!r}")
+    figures = {name: float(row[name]) for name in FIGURES} if row["state"] != "failed" else {}
+    if not all(map(math.isfinite, figures.values())):
+        raise ValueError("a figure that is no finite number")
     return Trial(
         int(row["trial"]),
         parameters,
         Outcome(
             row["state"],
-            [float(value) for value in row["periods"].split()],
-            {name: float(row[name]) for name in FIGURES} if row["state"] != "failed" else {},
+            [float(value) for value in row["objectives"].split()],
+            figures,
             row["weights_sha256"],
             float(row["seconds"]),
             row["worker"],

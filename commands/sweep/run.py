@@ -1,7 +1,10 @@
 """Search better parameters: python -m digits sweep run"""
 
 import json
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +55,6 @@ def main(
     results = Results(
         root / FOLDER / name, sweep, params.recipe(sweep.model), splits, data=params.data.source
     )
-    if resume:
-        results.resume()
-    elif results.begun and not _in_git(results.folder):
-        raise InputError(
-            FOLDER / name,
-            found="the results of an earlier run, which git doesn't have",
-            expected="none, or committed ones",
-            do="go on with it: --resume; or commit or remove the folder",
-        )
     try:
         from commands.sweep import engine
     except ModuleNotFoundError as error:
@@ -73,20 +67,31 @@ def main(
 
     interrupted = False
     importance: dict[str, float] = {}
-    with engine.connected(address, workers if address is None else None):
-        if not resume:
-            results.begin()
-        table = _Table(results)
-        try:
-            importance = engine.search(results, *splits, workers=workers, finished=table.show)
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            table.close()
-    if results.trials:
-        results.finish(importance)
-        figures.draw(results, importance)
-    return _say_end(name, results, interrupted=interrupted)
+    with alone(root, name):
+        if resume:
+            results.resume()
+        elif results.begun and not _in_git(results.folder):
+            raise InputError(
+                FOLDER / name,
+                found="the results of an earlier run, which git doesn't have",
+                expected="none, or committed ones",
+                do="go on with it: --resume; or commit or remove the folder",
+            )
+        with engine.connected(address, workers if address is None else None):
+            if not resume:
+                results.begin()
+            table = _Table(results)
+            try:
+                importance = engine.search(results, *splits, workers=workers, finished=table.show)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                table.close()
+        if results.trials:
+            results.finish(importance)
+            figures.draw(results, importance)
+    again = f"digits sweep run {shlex.quote(name)} --resume" + (f" --trials {trials}" if trials else "")
+    return _say_end(name, results, interrupted=interrupted, again=again)
 
 
 def _split(root: Path, part: str) -> Examples:
@@ -96,6 +101,33 @@ def _split(root: Path, part: str) -> Examples:
         raise InputError(
             f"data/splits/{part}.npz", found="no such file", expected="a split", do="dvc repro split"
         ) from None
+
+
+@contextmanager
+def alone(root: Path, name: str) -> Iterator[None]:
+    """Keep other runs of the sweep off its results while the block runs.
+
+    Raises:
+        InputError: there is one.
+    """
+    import filelock  # of the same option as Ray
+
+    notes = root / ".dvc/tmp"  # which git doesn't see
+    notes.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(notes / f"sweep-{name}.lock")  # goes with its process, whatever ends it
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise InputError(
+            f"sweep {name}",
+            found="another run of it in this checkout",
+            expected="one at a time",
+            do="wait for it, or stop it",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _in_git(folder: Path) -> bool:
@@ -159,20 +191,20 @@ def _words(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else json.dumps(value).strip('"')
 
 
-def _say_end(name: str, results: Results, *, interrupted: bool) -> int:
+def _say_end(name: str, results: Results, *, interrupted: bool, again: str) -> int:
     sweep, counts = results.sweep, results.counts
     total = sum(counts.values())
     parts = ", ".join(f"{counts[state]} {state}" for state in counts)
     show(f"\n{total} of {sweep.trials} trials: {parts or 'none'}; {results.folder}")
     if total < sweep.trials:
         why = "interrupted" if interrupted else f"the {sweep.minutes:g} minutes are over"
-        show(f"{why}; to go on: digits sweep run {name} --resume")
+        show(f"{why}; to go on: {again}")
     if best := results.best:
         figures_of = best.outcome.figures
         show(
             f"best: trial {best.number}, validation log loss {figures_of['validation_log_loss']:.4f}, "
             f"accuracy {figures_of['validation_accuracy']:.4f}; "
-            f"to take it: digits sweep apply {name} && dvc repro"
+            f"to take it: digits sweep apply {shlex.quote(name)} && dvc repro"
         )
     elif not interrupted:
         reasons = [trial.outcome.reason for trial in results.ordered if trial.outcome.reason]

@@ -78,7 +78,8 @@ class Study:
 
         Empty where complete trials are too few to say.
         """
-        if len(self.study.get_trials(states=[TrialState.COMPLETE])) < 2:
+        complete = self.study.get_trials(states=[TrialState.COMPLETE])
+        if len(complete) < STARTUP or len({trial.value for trial in complete}) == 1:
             return {}
         shares = optuna.importance.get_param_importances(self.study)
         return {key: float(share) for key, share in shares.items()} if any(shares.values()) else {}
