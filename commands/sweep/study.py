@@ -18,6 +18,8 @@ from commands.sweep.results import Trial
 
 #: Trials drawn at random before the search learns from them.
 STARTUP = 10
+#: Complete trials without which nothing is said of what matters.
+TELLING = 5
 
 
 class Study:
@@ -79,7 +81,7 @@ class Study:
         Empty where complete trials are too few to say.
         """
         complete = self.study.get_trials(states=[TrialState.COMPLETE])
-        if len(complete) < STARTUP or len({trial.value for trial in complete}) == 1:
+        if len(complete) < TELLING or len({trial.value for trial in complete}) == 1:
             return {}
         shares = optuna.importance.get_param_importances(self.study)
         return {key: float(share) for key, share in shares.items()} if any(shares.values()) else {}
