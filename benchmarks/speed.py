@@ -95,8 +95,13 @@ def again(project: Path, command: tuple[str, ...], _: int) -> float:
 
 def changed_run(project: Path, number: int) -> float:
     """A rerun after a change that was never run before."""
-    edit(project, lambda text: re.sub(r"(?s)(dnn:.*?learning_rate: )\S+", rf"\g<1>0.04{number + 1}", text))
+    with_rate(project, f"0.04{number + 1}")
     return run(PARALLEL, project)
+
+
+def with_rate(project: Path, rate: str) -> None:
+    """Set the dnn's learning rate."""
+    edit(project, lambda text: re.sub(r"(?s)(dnn:.*?learning_rate: )\S+", rf"\g<1>{rate}", text))
 
 
 def edit(project: Path, change: Callable[[str], str]) -> None:

@@ -8,7 +8,6 @@ folder that DIGITS_MNIST names.
 """
 
 import csv
-import re
 import shutil
 import tempfile
 import threading
@@ -20,7 +19,7 @@ import numpy as np
 import psutil
 import yaml
 
-from benchmarks.speed import DVC, PYTHON, clone, edit, run
+from benchmarks.speed import DVC, PYTHON, clone, run, with_rate
 from commands.sweep.definition import Sweep
 from commands.sweep.results import Trial
 from commands.sweep.study import Study
@@ -77,10 +76,6 @@ def repro(project: Path, number: int, *targets: str) -> float:
     taken = run((*DVC, "repro", *targets), project)
     with_rate(project, "0.05")
     return taken
-
-
-def with_rate(project: Path, rate: str) -> None:
-    edit(project, lambda text: re.sub(r"(?s)(dnn:.*?learning_rate: )\S+", rf"\g<1>{rate}", text))
 
 
 def seconds(project: Path) -> list[float]:

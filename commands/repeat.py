@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tabulate import tabulate
 
+from commands.splits import load_split
 from digits.comparison import NOT_COMPARED
 from digits.errors import InputError
 from digits.evaluation import Answers, summary
@@ -70,7 +71,7 @@ def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> i
         raise InputError("--seeds", found=str(seeds), expected="2 or more: one has no spread", do="raise it")
     params = load_params(root)
     recipes = {model: _seeded(model, params.recipe(model), seeds) for model in models or params.train}
-    splits = {name: _split(root / f"data/splits/{name}.npz") for name in ("train", *SCORED)}
+    splits = {name: load_split(root, name) for name in ("train", *SCORED)}
 
     runs = {model: list(_runs(model, recipes[model], splits)) for model in recipes}
     spreads = {model: _spreads(runs[model]) for model in runs}
@@ -91,13 +92,6 @@ def _seeded(model: str, recipe: Recipe, seeds: int) -> list[Recipe]:
         )
         for further in range(seeds)
     ]
-
-
-def _split(path: Path) -> Examples:
-    try:
-        return Examples.load(path)
-    except FileNotFoundError:
-        raise InputError(path, found="no such file", expected="a split", do="dvc repro split") from None
 
 
 def _runs(model: str, recipes: list[Recipe], splits: dict[str, Examples]) -> Iterator[Run]:

@@ -49,6 +49,11 @@ class Sheet:
         return self.rows * (self.height + self.gap) - self.gap
 
 
+def png_url(content: bytes) -> str:
+    """A PNG file as a ``data:`` URL."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
 def ink_sheet(images: Images, pixel_maximum: int, columns: int) -> Sheet:
     """Images ``uint8 [n, height, width]`` with dark ink."""
     scaled = 255 - np.rint(images.astype(np.float64) * 255 / pixel_maximum).astype(np.uint8)
@@ -84,5 +89,5 @@ def _sheet(
         image.putpalette(palette)
     content = io.BytesIO()
     image.save(content, "PNG", optimize=True)
-    url = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+    url = png_url(content.getvalue())
     return Sheet(url, columns, rows, height, width, gap)

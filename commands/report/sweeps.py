@@ -1,11 +1,11 @@
 """The sweeps whose results are there, as the page shows them."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commands.report.pictures import png_url
 from commands.sweep.results import FOLDER, read_summary
 from digits.errors import InputError
 
@@ -48,13 +48,9 @@ def sweeps(root: Path) -> Iterator[Shown]:
         except InputError:
             continue
         figures = [
-            (_url(folder / name), f"{folder.name}: {says}")
+            (png_url((folder / name).read_bytes()), f"{folder.name}: {says}")
             for name, says in FIGURES.items()
             if (folder / name).exists()
         ]
         model, data = summary["sweep"]["model"], summary["data"]
         yield Shown(folder.name, model, data, summary["trials"], summary["best"], figures)
-
-
-def _url(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -25,7 +25,7 @@ def main(name: str, *, trial: int | None, root: Path = Path()) -> int:
     summary = read_summary(folder)
     path = FOLDER / name / "summary.json"
     sweep = validated(Sweep, summary["sweep"], path=path, key="sweep")
-    trials = {found.number: found for found in read_trials(folder, sweep)}
+    trials = read_trials(folder, sweep)
     chosen = best_of(trials.values(), sweep) if trial is None else trials.get(trial)
     if chosen is None:
         raise InputError(

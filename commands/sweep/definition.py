@@ -1,6 +1,7 @@
 """What a sweep searches, read from sweeps/<name>.yaml and held against the parameters of the model."""
 
 import copy
+import json
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -114,19 +115,33 @@ class Sweep(Section):
         """
         settings = base.model_dump()
         for key, value in parameters.items():
-            *sections, name = key.split(".")
-            section = settings
-            for part in sections:
-                section = section.get(part)  # type: ignore[assignment]
-                if not isinstance(section, dict):
-                    raise InputError(
-                        f"{path}, space.{key}",
-                        found="an unknown key",
-                        expected=f"one of train.{self.model} in params.yaml",
-                        do="mend it",
-                    )
+            section, name = _place(settings, key)
+            if not isinstance(section, dict):
+                raise InputError(
+                    f"{path}, space.{key}",
+                    found="an unknown key",
+                    expected=f"one of train.{self.model} in params.yaml",
+                    do="mend it",
+                )
             section[name] = copy.deepcopy(value)
         return [validated(Recipe, settings | {"seed": seed}, path=path, key="space") for seed in self.seeds]
+
+    def fixed(self, base: Recipe) -> dict[str, Any]:
+        """The parameters of ``base`` that every trial leaves as they are."""
+        settings = base.model_dump(exclude={"seed"})
+        for key in self.space:
+            section, name = _place(settings, key)
+            section.pop(name)
+        return settings
+
+
+def _place(settings: dict[str, Any], key: str) -> tuple[Any, str]:
+    """The section that a dotted key lies in, None if there is no such one, and its name there."""
+    *sections, name = key.split(".")
+    section: Any = settings
+    for part in sections:
+        section = section.get(part) if isinstance(section, dict) else None
+    return section, name
 
 
 def load_sweep(name: str, params: Params, root: Path) -> Sweep:
@@ -157,6 +172,11 @@ def load_sweep(name: str, params: Params, root: Path) -> Sweep:
                 do="mend the value",
             )
     return sweep
+
+
+def in_words(value: object, digits: int) -> str:
+    """A parameter's value as YAML has it, numbers with fractions to so many digits."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else json.dumps(value).strip('"')
 
 
 def sweeps(root: Path) -> list[str]:

@@ -132,8 +132,9 @@ def search(
     """
     sweep = results.sweep
     waiting = deque(number for number in range(1, sweep.trials + 1) if number not in results.trials)
+    begin = ray.remote(num_cpus=1)(_begin)
     for _ in range(min(workers or _cores(), len(waiting))):
-        ray.remote(num_cpus=1)(_begin).remote()  # while the study begins, and its first trials are chosen
+        begin.remote()  # while the study begins, and its first trials are chosen
     study = _study_here(sweep, results.ordered)
     splits = ray.put(train), ray.put(validation)
     task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=TRIALS_EACH)(_trial)

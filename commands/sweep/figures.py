@@ -1,6 +1,5 @@
 """A sweep's figures: how the best came about, how parameters go together, which of them matter."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from commands.sweep.definition import Dimension, Sweep
-from commands.sweep.results import Results, Trial, best_of
+from commands.sweep.definition import Dimension, Sweep, in_words
+from commands.sweep.results import Results, Trial
 from digits.figures import TRAIN, VALIDATION, blank, save, styled
 
 NAMES = {"log_loss": "validation log loss, nats", "accuracy": "validation accuracy"}
@@ -24,9 +23,9 @@ BEHIND: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.
 
 def draw(results: Results, importance: Mapping[str, float]) -> None:
     """Write history.png, parallel.png and importance.png into its folder, if there is a best."""
-    sweep, trials = results.sweep, results.ordered
-    if best_of(trials, sweep) is None:
+    if results.best is None:
         return
+    sweep, trials = results.sweep, results.ordered
     save(history(sweep, trials), results.folder / "history.png")
     save(parallel(sweep, trials), results.folder / "parallel.png")
     (results.folder / "importance.png").unlink(missing_ok=True)
@@ -151,5 +150,4 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
         low, high = values
         values = [low, float(np.sqrt(low * high)) if dimension.log_range else (low + high) / 2, high]
     places = _places(dimension, values).tolist()
-    texts = [f"{value:.3g}" if isinstance(value, float) else json.dumps(value).strip('"') for value in values]
-    return list(zip(places, texts, strict=True))
+    return list(zip(places, (in_words(value, 3) for value in values), strict=True))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from commands.sweep.definition import Sweep
-from commands.sweep.trial import Outcome
+from commands.sweep.trial import FIGURES, Outcome
 from digits.errors import InputError, excerpt
 from digits.examples import Examples
 from digits.files import write_csv, write_json
@@ -26,7 +26,6 @@ FOLDER = Path("metrics/sweeps")
 #: The table first, without which nothing is taken over by a later run.
 FILES = ("trials.csv", "summary.json", "history.png", "parallel.png", "importance.png")
 STATES = ("complete", "stopped", "failed")
-FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
 COLUMNS = ["trial", "state", *FIGURES, "seconds", "worker", "weights_sha256", "objectives", "reason"]
 
 
@@ -92,7 +91,7 @@ class Results:
                 expected="those of this sweep",
                 do="go back to its commit, or begin anew without --resume in another sweep's name",
             )
-        self.trials = {trial.number: trial for trial in read_trials(self.folder, self.sweep)}
+        self.trials = read_trials(self.folder, self.sweep)
 
     @property
     def begun(self) -> bool:
@@ -122,7 +121,7 @@ class Results:
 
     def summarise(self, importance: dict[str, float]) -> None:
         """Write summary.json: the sweep, what it began from, how many trials there are, and the best."""
-        best = self.best
+        best, counts = self.best, self.counts
         write_json(
             self.folder / "summary.json",
             {
@@ -130,7 +129,7 @@ class Results:
                 "data": self.data,
                 "sweep": self.sweep.model_dump(exclude_unset=True),
                 "base": self.base.model_dump(),
-                "trials": {state: self.counts[state] for state in STATES},
+                "trials": {state: counts[state] for state in STATES},
                 "best": {"trial": best.number, **best.outcome.figures, "parameters": best.parameters}
                 if best
                 else None,
@@ -182,8 +181,8 @@ def read_summary(folder: Path) -> dict[str, Any]:
         raise _damaged(path, str(error)) from None
 
 
-def read_trials(folder: Path, sweep: Sweep) -> list[Trial]:
-    """trials.csv as :meth:`Results.add` wrote it.
+def read_trials(folder: Path, sweep: Sweep) -> dict[int, Trial]:
+    """trials.csv as :meth:`Results.add` wrote it, by number.
 
     Raises:
         InputError: it is damaged.
@@ -197,14 +196,13 @@ def read_trials(folder: Path, sweep: Sweep) -> list[Trial]:
         raise _damaged(path, "no such file") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from None
-    trials: list[Trial] = []
-    numbers: set[int] = set()
+    trials: dict[int, Trial] = {}
     for at, row in enumerate(rows, start=2):
         try:
-            trials.append(_trial(row, sweep))
-            if trials[-1].number < 1 or trials[-1].number in numbers:
-                raise ValueError(f"trial {trials[-1].number}, once more or below 1")
-            numbers.add(trials[-1].number)
+            trial = _trial(row, sweep)
+            if trial.number < 1 or trial.number in trials:
+                raise ValueError(f"trial {trial.number}, once more or below 1")
+            trials[trial.number] = trial
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(f"{path}, row {at}", excerpt(str(error), 80)) from None
     return trials
@@ -260,19 +258,7 @@ def _key(sweep: Sweep, base: Recipe, splits: Sequence[Examples]) -> str:
     digest = hashlib.sha256(
         sweep.model_dump_json(exclude={"trials", "minutes"}, exclude_defaults=True).encode()
     )
-    digest.update(json.dumps(_fixed(sweep, base)).encode())
+    digest.update(json.dumps(sweep.fixed(base)).encode())
     for examples in splits:
         digest.update(examples.digest())
     return digest.hexdigest()
-
-
-def _fixed(sweep: Sweep, base: Recipe) -> dict[str, Any]:
-    """The parameters that the sweep leaves as they are."""
-    settings = base.model_dump(exclude={"seed"})
-    for key in sweep.space:
-        *sections, name = key.split(".")
-        section = settings
-        for part in sections:
-            section = section[part]
-        section.pop(name)
-    return settings

@@ -1,23 +1,21 @@
 """Search better parameters: python -m digits sweep run"""
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from dvc.repo import Repo
 from tqdm import tqdm
 
 from commands.output import show
 from commands.report.history import git
+from commands.splits import load_split
 from commands.sweep import figures
-from commands.sweep.definition import load_sweep
+from commands.sweep.definition import in_words, load_sweep
 from commands.sweep.results import FOLDER, Results, Trial
 from digits.errors import InputError
-from digits.examples import Examples
 from stages.params import load_params
 
 
@@ -50,7 +48,7 @@ def main(
     sweep = load_sweep(name, params, root)
     if trials:
         sweep = sweep.model_copy(update={"trials": trials})
-    splits = [_split(root, part) for part in ("train", "validation")]
+    splits = [load_split(root, part) for part in ("train", "validation")]
     _check_splits(root)
     results = Results(
         root / FOLDER / name, sweep, params.recipe(sweep.model), splits, data=params.data.source
@@ -92,15 +90,6 @@ def main(
             figures.draw(results, importance)
     again = f"digits sweep run {shlex.quote(name)} --resume" + (f" --trials {trials}" if trials else "")
     return _say_end(name, results, interrupted=interrupted, again=again)
-
-
-def _split(root: Path, part: str) -> Examples:
-    try:
-        return Examples.load(root / f"data/splits/{part}.npz")
-    except FileNotFoundError:
-        raise InputError(
-            f"data/splits/{part}.npz", found="no such file", expected="a split", do="dvc repro split"
-        ) from None
 
 
 @contextmanager
@@ -169,7 +158,7 @@ class _Table:
         ]
         best = self.results.best
         mark = "  best so far" if trial == best else f"  {outcome.reason}" if outcome.reason else ""
-        self._print(cells, [_words(trial.parameters[key]) for key in self.keys], mark)
+        self._print(cells, [in_words(trial.parameters[key], 4) for key in self.keys], mark)
         if best:
             figure = best.objective(self.results.sweep.objective)
             self.bar.set_postfix_str(f"best {figure:.4f}, trial {best.number}")
@@ -185,10 +174,6 @@ class _Table:
         )
         with tqdm.external_write_mode():
             show(f"{fixed}  {searched}{mark}")
-
-
-def _words(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value).strip('"')
 
 
 def _say_end(name: str, results: Results, *, interrupted: bool, again: str) -> int:

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from statistics import mean
 
@@ -14,6 +15,9 @@ from digits.recipe import Recipe
 
 #: What a training's bytes depend on beside the code; of each the names that it is installed by.
 LIBRARIES = [["keras"], ["numpy"], ["scipy"], ["tensorflow", "tensorflow-cpu"], ["pydantic"]]
+
+#: What is told of a trial: a split's score, each.
+FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class _Stopped(Exception):
     pass
 
 
+@cache
 def versions() -> dict[str, str]:
     """What a trial's result depends on, as it is installed here; nothing is imported."""
     return {"python": platform.python_version()} | {names[0]: _version(names) for names in LIBRARIES}
@@ -126,9 +131,9 @@ def run_trial(
 
 def _figures(ends: list) -> dict[str, float]:  # type: ignore[type-arg]  # of Period, which costs an import
     return {
-        f"{split}_{metric}": mean(getattr(getattr(end, split), metric) for end in ends)
-        for split in ("validation", "train")
-        for metric in ("log_loss", "accuracy")
+        name: mean(getattr(getattr(end, split), metric) for end in ends)
+        for name in FIGURES
+        for split, _, metric in [name.partition("_")]
     }
 
 
