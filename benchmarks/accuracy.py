@@ -26,7 +26,7 @@ from digits.fetch import fetch
 from digits.parsing import read_source
 from digits.significance import mean_interval, wilson_interval
 from digits.splitting import Splits, split
-from digits.training import score, train
+from digits.training import scorer, train
 from digits.typed_yaml import read_mapping
 from stages.params import Data, load_params
 
@@ -76,7 +76,7 @@ def run(task: tuple[str, str, int]) -> Result:
     start = time.perf_counter()
     trained = train(recipe, splits.train, splits.validation)
     seconds = time.perf_counter() - start
-    test = score(trained.model, splits.test)
+    test = scorer(trained.model)(splits.test)
     return Result(trained.periods[-1].validation.accuracy, test.accuracy, seconds, len(splits.test))
 
 

@@ -15,7 +15,7 @@ from digits.catalogue import load_source
 from digits.examples import Examples
 from digits.parsing import read_source
 from digits.splitting import split
-from digits.training import score, train
+from digits.training import scorer, train
 from stages.params import load_params
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ def run(case: Case, seed: int, examples: Examples, test: Examples) -> Figures:
     )
     recipe = params.recipe(case.model).model_copy(update={**case.changes, "seed": seed})
     trained = train(recipe, splits.train, splits.validation)
-    tested = score(trained.model, splits.test)
+    tested = scorer(trained.model)(splits.test)
     return Figures(
         trained.periods[-1].validation.accuracy,
         tested.accuracy,

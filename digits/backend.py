@@ -6,9 +6,10 @@ is imported, since TensorFlow reads it just once.
 
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from digits.hiding import hidden
 
 # Keras and TensorFlow import these where they are installed and work without: a third of their start.
 _OPTIONAL = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
@@ -19,18 +20,6 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # The networks are small, and the same bytes must come out on one machine with and without a GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-
-
-@contextmanager
-def _hidden(names: tuple[str, ...]) -> Iterator[None]:
-    """While the block runs, importing one of these fails, unless it was imported before."""
-    names = tuple(name for name in names if name not in sys.modules)
-    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None is how one says no
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
 
 
 @contextmanager
@@ -46,7 +35,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-with _hidden(_OPTIONAL), _uncollected():
+with hidden(*_OPTIONAL), _uncollected():
     # TensorFlow imports Keras when it is first asked for.
     import keras
     import tensorflow as tf

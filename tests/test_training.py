@@ -14,7 +14,7 @@ from digits.errors import InputError
 from digits.evaluation import Answers, summary
 from digits.examples import Examples
 from digits.recipe import Recipe
-from digits.training import build, score, train
+from digits.training import build, scorer, train
 from tests import tiny
 
 TRAIN = tiny.examples(10)
@@ -203,10 +203,10 @@ def test_periods_are_equal_parts_scored_on_both_splits() -> None:
     trained = train(tiny.recipe(steps=6, periods=3), TRAIN, VALIDATION, report=reported.append)
     assert [(at.period, at.step) for at in trained.periods] == [(1, 2), (2, 4), (3, 6)]
     assert reported == trained.periods
-    assert trained.periods[-1].train == score(trained.model, TRAIN)
-    assert trained.periods[-1].validation == score(trained.model, VALIDATION)
+    assert trained.periods[-1].train == scorer(trained.model)(TRAIN)
+    assert trained.periods[-1].validation == scorer(trained.model)(VALIDATION)
     after_two = train(tiny.recipe(steps=2, periods=1), TRAIN, VALIDATION)
-    assert trained.periods[0].train == score(after_two.model, TRAIN)
+    assert trained.periods[0].train == scorer(after_two.model)(TRAIN)
 
 
 @pytest.mark.parametrize("hidden_units", [[], [5]])
@@ -242,7 +242,7 @@ def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see(averaging: float
 def test_averaged_weights_are_those_that_are_scored_and_kept() -> None:
     recipe = tiny.recipe(averaging=0.9, learning_rate=0.3, steps=20, periods=2, snapshots=[20])
     trained = train(recipe, TRAIN, VALIDATION)
-    assert trained.periods[-1].train == score(trained.model, TRAIN)
+    assert trained.periods[-1].train == scorer(trained.model)(TRAIN)
     assert_array_equal(trained.snapshots[0].weights.reshape(6, 3), trained.model.get_weights()[0])
 
 
@@ -250,13 +250,13 @@ def test_score_agrees_with_the_evaluation() -> None:
     model = train(tiny.recipe(hidden_units=[5]), TRAIN, VALIDATION).model
     logits = np.asarray(model(VALIDATION.images.astype(np.float32)))
     figures = summary(Answers.from_logits(VALIDATION.labels, logits))
-    for name, figure in dataclasses.asdict(score(model, VALIDATION)).items():
+    for name, figure in dataclasses.asdict(scorer(model)(VALIDATION)).items():
         assert figure == pytest.approx(figures[name], rel=1e-9, abs=1e-12), name
 
 
 def test_an_untrained_linear_classifier_scores_as_chance() -> None:
     # Equal logits: the first class is taken, which 4 of 10 examples have.
-    found = score(built(), TRAIN)
+    found = scorer(built())(TRAIN)
     assert found.log_loss == pytest.approx(np.log(3), rel=1e-6)
     assert found.accuracy == 0.4
     assert found.log_loss_of_predicted_classes == pytest.approx(0.6 * 52 * np.log(2), rel=1e-12)
@@ -264,9 +264,9 @@ def test_an_untrained_linear_classifier_scores_as_chance() -> None:
 
 def test_the_scoring_batch_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     model = built(hidden_units=[5])
-    whole = score(model, TRAIN)
+    whole = scorer(model)(TRAIN)
     monkeypatch.setattr(training, "SCORING_BATCH", 3)
-    parts = score(model, TRAIN)
+    parts = scorer(model)(TRAIN)
     assert parts.accuracy == whole.accuracy
     assert parts.log_loss == pytest.approx(whole.log_loss, rel=1e-6)
 
