@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # says nothing to anybody
+# Of this machine alone there is nothing to scale, but the first version takes a second to end.
+os.environ.setdefault("RAY_enable_autoscaler_v2", "1")
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

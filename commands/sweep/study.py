@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from commands.sweep.definition import Dimension, Sweep
 from commands.sweep.results import Trial
+from digits.hiding import hidden
 
 #: Trials drawn at random before the search learns from them.
 STARTUP = 10
@@ -83,7 +84,8 @@ class Study:
         complete = self.study.get_trials(states=[TrialState.COMPLETE])
         if len(complete) < TELLING or len({trial.value for trial in complete}) == 1:
             return {}
-        shares = optuna.importance.get_param_importances(self.study)
+        with hidden("sklearn"):  # which other ways of telling need, and which takes a second to import
+            shares = optuna.importance.get_param_importances(self.study)
         return {key: float(share) for key, share in shares.items()} if any(shares.values()) else {}
 
     def _frozen(self, trial: Trial) -> optuna.trial.FrozenTrial:
