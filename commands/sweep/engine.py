@@ -22,6 +22,9 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # says nothing to anybody
 # Of this machine alone there is nothing to scale, but the first version takes a second to end.
 os.environ.setdefault("RAY_enable_autoscaler_v2", "1")
+# Of ten seconds to find its own store in, a node takes a whole one where it isn't there at the first look.
+os.environ.setdefault("RAY_raylet_client_connect_timeout_milliseconds", "50")
+os.environ.setdefault("RAY_raylet_client_num_connect_attempts", "200")
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -200,7 +203,9 @@ def _trial(
         train,
         validation,
         objective=sweep.objective,
-        goes_on=lambda period, value: ray.get(study.goes_on.remote(number, period, value)),
+        goes_on=(lambda period, value: ray.get(study.goes_on.remote(number, period, value)))
+        if sweep.stop_early
+        else lambda period, value: True,
         worker=worker,
     )
 

@@ -4,7 +4,9 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from dvc.repo import Repo
 from tqdm import tqdm
@@ -12,7 +14,6 @@ from tqdm import tqdm
 from commands.output import show
 from commands.report.history import git
 from commands.splits import load_split
-from commands.sweep import figures
 from commands.sweep.definition import in_words, load_sweep
 from commands.sweep.results import FOLDER, Results, Trial
 from digits.errors import InputError
@@ -75,6 +76,8 @@ def main(
                 expected="none, or committed ones",
                 do="go on with it: --resume; or commit or remove the folder",
             )
+        # Ray's start is two seconds of waiting.
+        Thread(target=import_module, args=["commands.sweep.figures"]).start()
         with engine.connected(address, workers if address is None else None):
             if not resume:
                 results.begin()
@@ -86,6 +89,8 @@ def main(
             finally:
                 table.close()
         if results.trials:
+            from commands.sweep import figures
+
             results.finish(importance)
             figures.draw(results, importance)
     again = f"digits sweep run {shlex.quote(name)} --resume" + (f" --trials {trials}" if trials else "")
