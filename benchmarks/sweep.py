@@ -99,7 +99,7 @@ class Watch:
                     name, held = process.name(), process.memory_full_info().uss
                 except psutil.Error:
                     continue
-                if name.startswith(("ray::_trial", "ray::Study")):
+                if name.startswith("ray::_trial"):
                     self.most[name] = max(held, self.most.get(name, 0))
 
     def end(self) -> dict[str, int]:

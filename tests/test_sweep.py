@@ -18,7 +18,7 @@ from commands.sweep import apply, figures
 from commands.sweep.definition import Sweep, load_sweep, sweeps
 from commands.sweep.results import COLUMNS, Results, Trial, read_summary
 from commands.sweep.run import _in_git, alone
-from commands.sweep.study import STARTUP, Study
+from commands.sweep.study import STARTUP, Halving, Study
 from commands.sweep.trial import Outcome, check_versions, run_trial, versions
 from digits.errors import InputError
 from digits.recipe import Recipe
@@ -71,6 +71,11 @@ def a_trial(number: int, sweep: Sweep, loss: float = 0.5, **changes: Any) -> Tri
         "1.2.3.4:5",
     )
     return Trial(number, Study(sweep, []).ask(number), dataclasses.replace(outcome, **changes))
+
+
+def halving_of(sweep: Sweep, *finished: Trial) -> Halving:
+    assert sweep.stop_early
+    return Halving(sweep.stop_early, finished, higher_is_better=sweep.higher_is_better)
 
 
 class TestDefinition:
@@ -185,40 +190,53 @@ class TestStudy:
             study.tell(Trial(number, parameters, outcome))
         assert sum(rate > 0.3 for rate in asked[-20:]) < sum(rate > 0.3 for rate in asked[:20])
 
+    def test_one_that_is_resumed_knows_what_was_finished(self, root: Path) -> None:
+        sweep = loaded(root, stop_early={"periods": 1, "keep": 2})
+        first, halving = Study(sweep, []), halving_of(sweep)
+        known = []
+        for number in range(1, 16):
+            parameters = first.ask(number)
+            loss = parameters["learning_rate"]
+            state = "complete" if halving.goes_on(number, 1, loss) else "stopped"
+            trial = a_trial(number, sweep, loss, state=state, periods=[loss])
+            known.append(dataclasses.replace(trial, parameters=parameters))
+            first.tell(known[-1])
+        assert {trial.state for trial in known} == {"complete", "stopped"}
+        assert Study(sweep, known).ask(16) == first.ask(16)
+        assert Study(sweep, known).importance() == pytest.approx(first.importance())
+
+
+class TestHalving:
     def test_poor_trials_are_stopped_by_period(self, root: Path) -> None:
-        study = Study(loaded(root, stop_early={"periods": 2, "keep": 3}), [])
-        for number in range(1, 5):
-            study.ask(number)
+        halving = halving_of(loaded(root, stop_early={"periods": 2, "keep": 3}))
 
         def reached(number: int, loss: float) -> int:
             """The period that a trial of always the same loss comes to."""
-            return next((at for at in range(1, 11) if not study.goes_on(number, at, loss)), 10)
+            return next((at for at in range(1, 11) if not halving.goes_on(number, at, loss)), 10)
 
         assert reached(1, 0.5) == 10  # nothing to be held against
         assert reached(2, 0.6) == 2
         assert reached(3, 0.4) == 10
         assert reached(4, 0.55) == 2
-        assert not study.goes_on(4, 2, 0.1)  # told again by another worker: what was said first holds
+        assert not halving.goes_on(4, 2, 0.1)  # told again by another worker: what was said first holds
 
-    def test_without_stop_early_all_go_on(self, root: Path) -> None:
-        study = Study(loaded(root), [])
-        study.ask(1)
-        study.ask(2)
-        assert study.goes_on(1, 1, 0.1)
-        assert study.goes_on(2, 1, 99.0)
-
-    def test_one_that_is_resumed_knows_what_was_finished(self, root: Path) -> None:
-        sweep = loaded(root, stop_early={"periods": 1, "keep": 2})
-        first = Study(sweep, [])
+    @pytest.mark.parametrize("objective", ["log_loss", "accuracy"])
+    def test_one_that_is_resumed_holds_trials_against_those_of_before(
+        self, objective: str, root: Path
+    ) -> None:
+        sweep = loaded(root, stop_early={"periods": 1, "keep": 2}, objective=objective)
+        halving = halving_of(sweep)
+        random = np.random.default_rng(0)
         known = []
         for number in range(1, 16):
-            parameters = first.ask(number)
-            loss = parameters["learning_rate"]
-            first.goes_on(number, 1, loss)
-            known.append(dataclasses.replace(a_trial(number, sweep, loss), parameters=parameters))
-            first.tell(known[-1])
-        assert Study(sweep, known).ask(16) == first.ask(16)
-        assert Study(sweep, known).importance() == pytest.approx(first.importance())
+            values = random.random(10).tolist()
+            lived = next((at for at in range(1, 10) if not halving.goes_on(number, at, values[at - 1])), 10)
+            known.append(a_trial(number, sweep, values[lived - 1], periods=values[:lived]))
+        resumed = halving_of(sweep, *random.permutation(np.array(known, object)))
+        for number in range(16, 40):
+            for period in (1, 2, 4, 8):
+                value = float(random.random())
+                assert resumed.goes_on(number, period, value) == halving.goes_on(number, period, value)
 
 
 class TestTrial:

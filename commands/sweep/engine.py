@@ -31,7 +31,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from commands.sweep.definition import FOLDER, Sweep
 from commands.sweep.results import Results, Trial
-from commands.sweep.study import Study
+from commands.sweep.study import Halving, Study
 from commands.sweep.trial import Outcome, check_versions, run_trial, versions
 from digits.errors import InputError
 from digits.examples import Examples
@@ -139,8 +139,9 @@ def search(
     waiting = deque(number for number in range(1, sweep.trials + 1) if number not in results.trials)
     begin = ray.remote(num_cpus=1)(_begin)
     for _ in range(min(workers or _cores(), len(waiting))):
-        begin.remote()  # while the study begins, and its first trials are chosen
-    study = _study_here(sweep, results.ordered)
+        begin.remote()  # while the first trials are chosen
+    study = Study(sweep, results.ordered)
+    halving = _halving_here(sweep, results.ordered) if sweep.stop_early else None
     splits = ray.put(train), ray.put(validation)
     task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=TRIALS_EACH)(_trial)
     deadline = time.monotonic() + sweep.minutes * 60 if sweep.minutes else float("inf")
@@ -148,19 +149,18 @@ def search(
     while waiting or running:
         while waiting and len(running) < (workers or _cores()):
             number = waiting.popleft()
-            parameters = ray.get(study.ask.remote(number))
-            begun = task.remote(sweep, results.base, number, parameters, *splits, study, versions())
+            parameters = study.ask(number)
+            begun = task.remote(sweep, results.base, number, parameters, *splits, halving, versions())
             running[begun] = number, parameters
         done, _ = ray.wait(list(running), timeout=1)
         for of_task in done:
             trial = Trial(*running.pop(of_task), _outcome(of_task))
-            study.tell.remote(trial)
+            study.tell(trial)
             results.add(trial)
             finished(trial)
         if time.monotonic() > deadline:
             break  # what is being trained isn't written down: the limit is one
-    importance: dict[str, float] = ray.get(study.importance.remote())
-    return importance
+    return study.importance()
 
 
 def _cores() -> int:
@@ -169,11 +169,12 @@ def _cores() -> int:
     return max(1, int(resources.get("CPU", 0)))
 
 
-def _study_here(sweep: Sweep, known: Sequence[Trial]) -> Any:
-    """The study as an actor, which workers can ask; where the driver is, since that node must not be lost."""
+def _halving_here(sweep: Sweep, known: Sequence[Trial]) -> Any:
+    """An actor, which workers can ask; where the driver is, since that node must not be lost."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = ray.remote(num_cpus=0)(Study)
-    return actor.options(scheduling_strategy=here).remote(sweep, known)
+    actor: Any = ray.remote(num_cpus=0)(Halving)
+    of_sweep = sweep.stop_early, known
+    return actor.options(scheduling_strategy=here).remote(*of_sweep, higher_is_better=sweep.higher_is_better)
 
 
 def _begin() -> None:
@@ -188,7 +189,7 @@ def _trial(
     parameters: dict[str, Any],
     train: Examples,
     validation: Examples,
-    study: Any,
+    halving: Any,
     expected: dict[str, str],
 ) -> Outcome:
     """What a worker does."""
@@ -203,8 +204,8 @@ def _trial(
         train,
         validation,
         objective=sweep.objective,
-        goes_on=(lambda period, value: ray.get(study.goes_on.remote(number, period, value)))
-        if sweep.stop_early
+        goes_on=(lambda period, value: ray.get(halving.goes_on.remote(number, period, value)))
+        if halving
         else lambda period, value: True,
         worker=worker,
     )

@@ -76,8 +76,6 @@ def main(
                 expected="none, or committed ones",
                 do="go on with it: --resume; or commit or remove the folder",
             )
-        # Ray's start is two seconds of waiting.
-        Thread(target=import_module, args=["commands.sweep.figures"]).start()
         with engine.connected(address, workers if address is None else None):
             if not resume:
                 results.begin()
@@ -88,6 +86,8 @@ def main(
                 interrupted = True
             finally:
                 table.close()
+                # While Ray waits for its processes to end.
+                Thread(target=import_module, args=["commands.sweep.figures"]).start()
         if results.trials:
             from commands.sweep import figures
 

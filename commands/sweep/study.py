@@ -1,4 +1,4 @@
-"""What a sweep tries next, and what it gives up: Optuna's search and pruning, over trials by number."""
+"""What a sweep tries next, and what it gives up: Optuna's search and halving, over trials by number."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from commands.sweep.definition import Dimension, Sweep
+from commands.sweep.definition import Dimension, StopEarly, Sweep
 from commands.sweep.results import Trial
 from digits.hiding import hidden
 
@@ -32,21 +32,13 @@ class Study:
     """
 
     def __init__(self, sweep: Sweep, finished: Iterable[Trial]) -> None:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.sweep = sweep
         self.distributions = {
             key: _distribution(dimension, whole=sweep.of_whole_numbers(key))
             for key, dimension in sweep.space.items()
         }
-        stop_early = sweep.stop_early
-        self.study = optuna.create_study(
-            direction="maximize" if sweep.higher_is_better else "minimize",
-            pruner=optuna.pruners.SuccessiveHalvingPruner(stop_early.periods, stop_early.keep)
-            if stop_early
-            else optuna.pruners.NopPruner(),
-        )
+        self.study = _study(sweep.higher_is_better)
         self.running: dict[int, optuna.Trial] = {}
-        self.said: dict[tuple[int, int], bool] = {}
         for trial in finished:
             self.study.add_trial(self._frozen(trial))
 
@@ -61,16 +53,11 @@ class Study:
         self.running[number] = trial = self.study.ask(self.distributions)
         return {key: self._value(key, trial.params[key]) for key in self.sweep.space}
 
-    def goes_on(self, number: int, period: int, objective: float) -> bool:
-        """Whether a trial that has come to this after ``period`` is worth going on with."""
-        if (number, period) not in self.said:  # else it is trained once more, its first worker being lost
-            self.running[number].report(objective, period)
-            self.said[number, period] = not self.running[number].should_prune()
-        return self.said[number, period]
-
     def tell(self, trial: Trial) -> None:
         """Learn what a trial came to. One that failed counts as worse than all others."""
         running = self.running.pop(trial.number)
+        for period, objective in enumerate(trial.periods, start=1):
+            running.report(objective, period)
         if trial.state == "complete":
             self.study.tell(running, trial.objective(self.sweep.objective))
         else:
@@ -105,6 +92,37 @@ class Study:
     def _known(self, key: str, value: Any) -> Any:
         choices = self.sweep.space[key].choices
         return value if choices is None else choices.index(value)
+
+
+class Halving:
+    """Which of the trials that have come so far go on: asynchronous successive halving (Li et al. 2020).
+
+    After the rule's ``periods``, ``keep`` times as many, … a trial is held against all that came there
+    before it, the ``finished`` ones of an earlier run among them.
+    """
+
+    def __init__(self, rule: StopEarly, finished: Iterable[Trial], *, higher_is_better: bool) -> None:
+        pruner = optuna.pruners.SuccessiveHalvingPruner(rule.periods, rule.keep)
+        self.study = _study(higher_is_better, pruner)
+        self.trials: dict[int, optuna.Trial] = {}
+        self.said: dict[tuple[int, int], bool] = {}
+        for trial in finished:
+            for period, objective in enumerate(trial.periods, start=1):
+                self.goes_on(trial.number, period, objective)
+
+    def goes_on(self, number: int, period: int, objective: float) -> bool:
+        """Whether a trial that has come to this after ``period`` is worth going on with."""
+        if (number, period) not in self.said:  # else it is trained once more, its first worker being lost
+            if number not in self.trials:
+                self.trials[number] = self.study.ask()
+            self.trials[number].report(objective, period)
+            self.said[number, period] = not self.trials[number].should_prune()
+        return self.said[number, period]
+
+
+def _study(higher_is_better: bool, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(direction="maximize" if higher_is_better else "minimize", pruner=pruner)
 
 
 def _distribution(dimension: Dimension, *, whole: bool) -> BaseDistribution:
