@@ -85,7 +85,7 @@ def results(folder: Path) -> dict[str, tuple[str, ...]]:
     return {number: tuple(row[name] for name in told) for number, row in rows(folder).items()}
 
 
-def wait(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait(condition: Callable[[], object], process: subprocess.Popen[Any]) -> None:
     end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end, "it never came to that"
@@ -182,6 +182,7 @@ class Nodes:
 
     def __init__(self, log: Path) -> None:
         self.log = log.open("w")
+        self.path = log
         self.name = f"digits-{os.getpid()}"
         self.processes: list[subprocess.Popen[bytes]] = []
         try:
@@ -212,6 +213,8 @@ class Nodes:
                 stderr=subprocess.STDOUT,
             )
         )
+        if node == 0:
+            wait(lambda: "Ray runtime started" in self.path.read_text(), self.processes[0])
 
     address = "10.99.0.1:6379"
 
