@@ -46,9 +46,9 @@ results:
 	@echo
 	@$(MAKE) --no-print-directory report
 
-sweep: install ## Search better parameters: SWEEP=dnn of sweeps/; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
+sweep: install ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
 	$(DVC) repro split
-	@$(BIN)/digits sweep run '$(or $(SWEEP),dnn)' $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
+	@$(BIN)/digits sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
 	@$(BIN)/digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'

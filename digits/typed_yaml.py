@@ -154,7 +154,6 @@ class InvalidKeys(InputError):
                 case _:
                     expected = expected[0].lower() + expected[1:]
                     expected = expected.removeprefix("input should be ")
-            lines.append(
-                str(InputError(f"{path}, {where}", found=found, expected=expected, do="mend the value"))
-            )
+            place = f"{path}, {where}" if where else path
+            lines.append(str(InputError(place, found=found, expected=expected, do="mend the value")))
         Exception.__init__(self, "\n".join(lines))

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from commands.report.sweeps import sweeps as shown_sweeps
-from commands.sweep import apply, figures
+from commands.sweep import apply, engine, figures
+from commands.sweep import run as command
 from commands.sweep.definition import Sweep, load_sweep, sweeps
 from commands.sweep.results import COLUMNS, Results, Trial, read_summary
 from commands.sweep.run import _in_git, alone
@@ -124,7 +125,7 @@ class TestDefinition:
             ({"space": {}}, "space: found {}"),
             ({"model": "cnn"}, "found no model 'cnn', expected one of linear, dnn"),
             ({"trials": 0}, "trials: found 0"),
-            ({"seeds": [1, 1]}, "expected each once"),
+            ({"seeds": [1, 1]}, "sweeps/mine.yaml: found seeds [1, 1], expected each once"),
             ({"objective": "test_accuracy"}, "objective: found 'test_accuracy'"),
             ({"search": "grid"}, "search: found 'grid'"),
             ({"stop_early": {"keep": 1}}, "stop_early.keep: found 1"),
@@ -269,7 +270,7 @@ class TestTrial:
     def test_of_more_seeds_it_gives_the_means(self, root: Path) -> None:
         both, one, other = (self.run(root, seeds=seeds) for seeds in ([0, 1], [0], [1]))
         assert both.figures == pytest.approx(
-            {name: (one.figures[name] + other.figures[name]) / 2 for name in both.figures}
+            {name: (one.figures[name] + other.figures[name]) / 2 for name in both.figures}, abs=2e-6
         )
         assert one.weights != other.weights != both.weights
         assert both.periods == one.periods
@@ -287,6 +288,23 @@ class TestTrial:
         outcome = self.run(root, space=space)
         assert (outcome.state, outcome.figures, outcome.weights) == ("failed", {}, "")
         assert "lower learning_rate (1000000.0)" in outcome.reason
+
+    def test_its_figures_are_those_of_the_table(self, root: Path) -> None:
+        outcome = self.run(root, seeds=[0, 1])
+        for figure in (*outcome.figures.values(), *outcome.periods):
+            assert figure == float(f"{figure:.6f}")
+
+    def test_one_of_fewer_steps_has_the_snapshots_up_to_its_last(self, root: Path) -> None:
+        settings = yaml.safe_load((root / "params.yaml").read_text())
+        settings["train"]["dnn"]["snapshots"] = [5, 10, 20]
+        (root / "params.yaml").write_text(yaml.safe_dump(settings))
+        sweep = loaded(root, space={"steps": {"choices": [10, 20]}})
+        base = load_params(root).recipe("dnn")
+        of = {steps: sweep.recipes(base, {"steps": steps}, Path()) for steps in (10, 20)}
+        assert {steps: recipes[0].snapshots for steps, recipes in of.items()} == {
+            10: [5, 10],
+            20: [5, 10, 20],
+        }
 
     def test_another_version_of_a_library_is_refused(self) -> None:
         check_versions(versions(), "10.0.0.1:7")
@@ -330,6 +348,22 @@ class TestResults:
         assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
         again.finish({})
         assert [row[:1] for row in path.read_text().splitlines()[1:]] == ["1", "2", "3", "4"]
+
+    def test_without_a_summary_it_says_a_way_out(self, results: Results) -> None:
+        (results.folder / "summary.json").unlink()
+        with pytest.raises(InputError, match=r"no such file beside trials.csv.*or remove the folder"):
+            self.again(results)
+
+    def test_where_they_cant_be_written_nothing_is_started(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded(root)
+        monkeypatch.setattr(command, "_check_splits", lambda root: None)
+        monkeypatch.setattr(engine, "connected", None)
+        (root / "metrics/sweeps").mkdir(parents=True)
+        (root / "metrics/sweeps/mine").touch()
+        with pytest.raises(FileExistsError, match="metrics/sweeps/mine"):
+            command.main("mine", trials=None, workers=None, address=None, resume=False, root=root)
 
     def test_no_parameter_has_a_columns_name(self) -> None:
         assert not set(COLUMNS) & Recipe.model_fields.keys()

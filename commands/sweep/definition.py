@@ -110,6 +110,8 @@ class Sweep(Section):
     def recipes(self, base: Recipe, parameters: dict[str, Any], path: Path) -> list[Recipe]:
         """The trainings of a trial: ``base`` with the trial's parameters, once for each of the seeds.
 
+        Of fewer steps, it keeps the snapshots up to the last.
+
         Raises:
             InputError: the parameters are wrong, or don't go together.
         """
@@ -124,6 +126,8 @@ class Sweep(Section):
                     do="mend it",
                 )
             section[name] = copy.deepcopy(value)
+        if isinstance(steps := parameters.get("steps"), int) and "snapshots" not in parameters:
+            settings["snapshots"] = [step for step in base.snapshots if step <= steps]
         return [validated(Recipe, settings | {"seed": seed}, path=path, key="space") for seed in self.seeds]
 
     def fixed(self, base: Recipe) -> dict[str, Any]:

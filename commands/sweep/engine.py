@@ -15,13 +15,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # says nothing to anybody
-# Of this machine alone there is nothing to scale, but the first version takes a second to end.
-os.environ.setdefault("RAY_enable_autoscaler_v2", "1")
 # Of ten seconds to find its own store in, a node takes a whole one where it isn't there at the first look.
 os.environ.setdefault("RAY_raylet_client_connect_timeout_milliseconds", "50")
 os.environ.setdefault("RAY_raylet_client_num_connect_attempts", "200")
@@ -64,13 +62,19 @@ def connected(address: str | None, cores: int | None = None) -> Iterator[None]:
             # Else Ray makes a token for all clusters in the home folder, which may be nobody's to write to.
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
+            # Of one machine there is nothing to scale, and what would do so takes a second to end.
+            node: Any = ray._private.worker._global_node
+            with suppress(AttributeError):  # of a later Ray: then a second it is
+                node.kill_monitor(check_alive=False)
         else:
             _connect(address, quiet)
         # Ray has put a handler of its own there, which prints a trace and leaves workers behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield
     finally:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # half a second, and leaves processes if cut
         ray.shutdown()
+        signal.signal(signal.SIGINT, before)
 
 
 def _connect(address: str, quiet: dict[str, Any]) -> None:

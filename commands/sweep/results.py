@@ -174,8 +174,12 @@ def read_summary(folder: Path) -> dict[str, Any]:
             raise ValueError("no summary of a sweep")
         return summary
     except FileNotFoundError:
+        begun = (folder / "trials.csv").exists()
         raise InputError(
-            path, found="no such file", expected="a sweep's results", do=f"digits sweep run {folder.name}"
+            path,
+            found="no such file" + (" beside trials.csv" if begun else ""),
+            expected="a sweep's results",
+            do="restore it, or remove the folder" if begun else f"digits sweep run {folder.name}",
         ) from None
     except ValueError as error:
         raise _damaged(path, str(error)) from None

@@ -76,6 +76,7 @@ def main(
                 expected="none, or committed ones",
                 do="go on with it: --resume; or commit or remove the folder",
             )
+        results.folder.mkdir(parents=True, exist_ok=True)  # before anything starts, if it can't be
         with engine.connected(address, workers if address is None else None):
             if not resume:
                 results.begin()
@@ -185,7 +186,7 @@ def _say_end(name: str, results: Results, *, interrupted: bool, again: str) -> i
     sweep, counts = results.sweep, results.counts
     total = sum(counts.values())
     parts = ", ".join(f"{counts[state]} {state}" for state in counts)
-    show(f"\n{total} of {sweep.trials} trials: {parts or 'none'}; {results.folder}")
+    show(f"\n{total} of {max(total, sweep.trials)} trials: {parts or 'none'}; {results.folder}")
     if total < sweep.trials:
         why = "interrupted" if interrupted else f"the {sweep.minutes:g} minutes are over"
         show(f"{why}; to go on: {again}")

@@ -102,7 +102,7 @@ def run_trial(
     def report(period: Period) -> None:
         ends[-1] = period
         if len(ends) == 1:
-            periods.append(getattr(period.validation, objective))
+            periods.append(_rounded(getattr(period.validation, objective)))
             if not goes_on(period.period, periods[-1]) and period.step < recipes[0].steps:
                 raise _Stopped
 
@@ -131,10 +131,15 @@ def run_trial(
 
 def _figures(ends: list) -> dict[str, float]:  # type: ignore[type-arg]  # of Period, which costs an import
     return {
-        name: mean(getattr(getattr(end, split), metric) for end in ends)
+        name: _rounded(mean(getattr(getattr(end, split), metric) for end in ends))
         for name in FIGURES
         for split, _, metric in [name.partition("_")]
     }
+
+
+def _rounded(figure: float) -> float:
+    """As the table has it, so that a sweep that is resumed decides as one that wasn't interrupted."""
+    return round(figure, 6)
 
 
 def _words(error: Exception) -> str:
