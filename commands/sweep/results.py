@@ -11,6 +11,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,16 @@ class Results:
         self.key = _key(sweep, base, splits)
         self.trials: dict[int, Trial] = {}
         self.appending = False  # to a table that this process has begun
+
+    def check_folder(self) -> None:
+        """See whether the folder can be made, and leave nothing.
+
+        Raises:
+            OSError: it can't.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # it isn't empty
+            self.folder.rmdir()
 
     def begin(self) -> None:
         """Put away what an earlier run left; to be called where git has it."""

@@ -76,7 +76,7 @@ def main(
                 expected="none, or committed ones",
                 do="go on with it: --resume; or commit or remove the folder",
             )
-        results.folder.mkdir(parents=True, exist_ok=True)  # before anything starts, if it can't be
+        results.check_folder()
         with engine.connected(address, workers if address is None else None):
             if not resume:
                 results.begin()
