@@ -7,14 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.lock import Lock
 from dvc.utils.serialize import modify_yaml
 
 from tests.conftest import REPOSITORY
+from tools import parallel_repro
 
 pytestmark = pytest.mark.slow
 
@@ -504,3 +507,23 @@ def test_bad_targets_and_jobs_are_said(repository: Path) -> None:
     assert "nowhere" in process.stdout
     assert "Traceback" not in process.stdout
     assert parallel(repository, "--jobs", "0").returncode == 2
+
+
+def test_a_lock_that_is_held_for_a_moment_is_waited_for_without_dvcs_sleep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_dvc: list[Lock] = []
+    monkeypatch.setattr(Lock, "lock", left_to_dvc.append)
+    parallel_repro._look_for_locks_often()
+    path = str(tmp_path / "lock")
+    sibling, own, late = Lock(path), Lock(path), Lock(path)
+    sibling.lock()
+    freed = threading.Timer(0.1, sibling.unlock)
+    freed.start()
+    own.lock()
+    freed.join()
+    assert own.is_locked
+    assert not left_to_dvc
+    late.lock()  # which nobody frees
+    assert left_to_dvc == [late]
+    own.unlock()

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import dvc.cli
 import psutil
 from dvc.exceptions import DvcException
-from dvc.lock import LockError, make_lock
+from dvc.lock import Lock, LockError, make_lock
 from dvc.progress import Tqdm
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
@@ -37,6 +37,8 @@ from dvc.utils.serialize import load_yaml, loads_yaml, modify_yaml
 BUSY = b"is busy, it is being blocked by"
 #: Seconds after which such a path counts as blocked for good, and between two tries.
 PATIENCE, PAUSE = 60.0, 0.2
+#: Seconds between two looks for a lock of DVC.
+LOOK = 0.01
 #: Seconds that stages have to end by themselves after an interrupt.
 GRACE = 5.0
 #: What DVC's status says of a file that isn't in the workspace, or not in the cache either.
@@ -295,8 +297,27 @@ def _run_dvc(command: tuple[str, ...], output: Connection) -> None:
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
     output.close()
+    _look_for_locks_often()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with the stage's
     sys.exit(dvc.cli.main(list(command)))
+
+
+def _look_for_locks_often() -> None:
+    """Siblings hold DVC's locks for moments, but whoever finds one taken sleeps for half a second."""
+    wait_for_long = Lock.lock
+
+    def lock(self: Any) -> None:
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            try:
+                self._do_lock()
+            except LockError:
+                time.sleep(LOOK)
+            else:
+                return
+        wait_for_long(self)
+
+    Lock.lock = lock
 
 
 class _Run:
@@ -341,7 +362,7 @@ class _Run:
     def start_what_can(self) -> None:
         for address in list(self.waiting):
             if any(child.silent for child in self.children):
-                return  # it has DVC's lock for a moment; who finds that taken sleeps for half a second
+                return  # it has DVC's lock for a moment, and another one would be in its way
             if missing := self.needs[address] & self.failed.keys():
                 self.failed[address] = f"not run, since {min(missing)} failed"
                 self.waiting.remove(address)
