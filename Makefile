@@ -66,8 +66,8 @@ repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of e
 verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
 	@$(BIN)/digits verify $(if $(JOBS),--jobs $(JOBS))
 
-test: install ## The whole test suite, a file of it on each core
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+test: install ## The whole test suite, on up to four cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: install ## Ruff, format check, type check
 	$(BIN)/ruff check
