@@ -16,12 +16,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import dvc.cli
 import psutil
@@ -45,6 +45,8 @@ GRACE = 5.0
 DELETED, NOT_IN_CACHE = "deleted", "not in cache"
 #: How DVC begins the line that says why it gave up.
 ERROR = "ERROR: "
+
+Result = TypeVar("Result")
 
 # A fork has DVC imported, which takes as long as all that DVC does for a stage. Forking a process
 # that has threads can hang: DVC's one thread watches progress bars, and isn't needed.
@@ -155,20 +157,25 @@ class _Survey(NamedTuple):
     remote: str | None
 
 
-def _survey(targets: list[str], *, whole: bool = False) -> _Survey:
-    """What there is to do; with ``whole``, the plan also where that is nothing."""
+def _once_unlocked(look: Callable[[], Result]) -> Result:
+    """What ``look`` gives, once no other DVC, nor one that was killed and isn't quite gone, has the lock."""
     until = time.monotonic() + PATIENCE
     waited = False
     while True:
         try:
-            return _survey_once(targets, whole=whole)
-        except LockError as error:  # of another DVC, or of one that was killed and isn't quite gone
+            return look()
+        except LockError as error:
             if time.monotonic() > until:
                 raise
             if not waited:
                 print(f"Waiting: {str(error).partition(chr(10))[0]}", flush=True)
             waited = True
             time.sleep(PAUSE)
+
+
+def _survey(targets: list[str], *, whole: bool = False) -> _Survey:
+    """What there is to do; with ``whole``, the plan also where that is nothing."""
+    return _once_unlocked(lambda: _survey_once(targets, whole=whole))
 
 
 def _survey_once(targets: list[str], *, whole: bool) -> _Survey:
@@ -463,14 +470,18 @@ def _mend_lock_files(record: Path) -> None:
     if not (texts := _recorded(record)):
         return
     try:
-        with Repo() as repo, lock_repo(repo):
-            _ = repo.index.stages  # which reads them
+        _once_unlocked(_read_lock_files)
     except LockError:
         raise
     except DvcException as error:
         print(f"{' '.join(str(error).split())}; lock files are back from before the run that was cut off")
         for path, text in texts.items():
             Path(path).write_text(text, encoding="utf-8") if text else Path(path).unlink(missing_ok=True)
+
+
+def _read_lock_files() -> None:
+    with Repo() as repo, lock_repo(repo):
+        _ = repo.index.stages
 
 
 def _recorded(record: Path) -> dict[str, str]:
