@@ -140,6 +140,19 @@ class TestDefinition:
         assert expected in str(told.value)
         assert str(told.value).startswith(("sweeps/mine.yaml", "params.yaml, train: found no model"))
 
+    @pytest.mark.parametrize(
+        ("key", "right", "wrong"),
+        [
+            ("batch_size", [5, 10, 15], [4, 7, 20, 10.0, True, "10", None]),
+            ("augmentation.shift", [0.0, 0.3, 1], [-0.1, 1.5, False]),
+            ("hidden_units", [[4], [3, 3]], [[5], 4]),
+        ],
+    )
+    def test_what_a_parameter_may_be(self, key: str, right: list[Any], wrong: list[Any], root: Path) -> None:
+        sweep = loaded(root)
+        assert all(sweep.may_be(key, value) for value in right)
+        assert not any(sweep.may_be(key, value) for value in wrong)
+
     def test_an_unknown_sweep_lists_those_that_are_there(self, root: Path) -> None:
         loaded(root)
         with pytest.raises(InputError, match=r"sweeps/other.yaml: found no such sweep, expected one of mine"):

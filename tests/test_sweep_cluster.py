@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,25 @@ def test_the_limit_of_time_ends_a_sweep(one_worker: None, tmp_path: Path) -> Non
     results = tiny_results(tmp_path, trials=10_000, minutes=0.02, space={"dropout": {"range": [0.1, 0.5]}})
     engine.search(results, *SPLITS, workers=None, finished=lambda trial: None)
     assert len(results.trials) < 10_000
+
+
+def test_who_says_which_trials_go_on_may_be_lost(one_worker: None, tmp_path: Path) -> None:
+    space = {"learning_rate": {"log_range": [0.001, 0.1]}}
+    results = tiny_results(tmp_path, trials=12, stop_early={"periods": 1, "keep": 2}, space=space)
+    lost = []
+
+    def lose(trial: Trial) -> None:
+        if len(results.trials) in (2, 4, 6, 8, 10):  # once more than it begins anew
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if process.name().startswith("ray::Halving"):
+                        process.kill()
+                        lost.append(process.pid)
+
+    engine.search(results, *SPLITS, workers=None, finished=lose)
+    assert len(set(lost)) == engine.RETRIES + 1
+    assert {trial.state for trial in results.ordered} == {"complete", "stopped"}
+    assert {results.trials[number].state for number in (11, 12)} == {"complete"}  # nobody said no
 
 
 def test_a_worker_with_other_libraries_ends_it(

@@ -98,7 +98,10 @@ class Sweep(Section):
             return value in dimension.choices
         low, high = dimension.ends
         kind = int if self.of_whole_numbers(key) else int | float
-        return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
+        if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
+            return False
+        steps: float = (value - low) / dimension.step if dimension.step else 0.0
+        return abs(steps - round(steps)) < 1e-8
 
     def of_whole_numbers(self, key: str) -> bool:
         """Whether a parameter takes whole numbers alone."""

@@ -72,9 +72,11 @@ def connected(address: str | None, cores: int | None = None) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield
     finally:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # half a second, and leaves processes if cut
+        # It takes half a second, and leaves processes if it is cut off.
+        before = {of: signal.signal(of, signal.SIG_IGN) for of in (signal.SIGINT, signal.SIGTERM)}
         ray.shutdown()
-        signal.signal(signal.SIGINT, before)
+        for of, handler in before.items():
+            signal.signal(of, handler)
 
 
 def _connect(address: str, quiet: dict[str, Any]) -> None:
@@ -174,9 +176,12 @@ def _cores() -> int:
 
 
 def _halving_here(sweep: Sweep, known: Sequence[Trial]) -> Any:
-    """An actor, which workers can ask; where the driver is, since that node must not be lost."""
+    """An actor, which workers can ask; where the driver is, since that node must not be lost.
+
+    If its process is, it begins anew, without the trials of this run so far.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = ray.remote(num_cpus=0)(Halving)
+    actor: Any = ray.remote(num_cpus=0, max_restarts=RETRIES, max_task_retries=RETRIES)(Halving)
     of_sweep = sweep.stop_early, known
     return actor.options(scheduling_strategy=here).remote(*of_sweep, higher_is_better=sweep.higher_is_better)
 
@@ -203,14 +208,19 @@ def _trial(
         recipes = sweep.recipes(base, parameters, FOLDER)
     except InputError as error:  # each is right by itself, but not together
         return Outcome("failed", [], {}, "", 0.0, worker, str(error))
+
+    def goes_on(period: int, value: float) -> bool:
+        try:
+            return halving is None or ray.get(halving.goes_on.remote(number, period, value))
+        except ray.exceptions.RayActorError:  # lost RETRIES times more: nobody says no
+            return True
+
     return run_trial(
         recipes,
         train,
         validation,
         objective=sweep.objective,
-        goes_on=(lambda period, value: ray.get(halving.goes_on.remote(number, period, value)))
-        if halving
-        else lambda period, value: True,
+        goes_on=goes_on,
         worker=worker,
     )
 
