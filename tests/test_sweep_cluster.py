@@ -183,7 +183,6 @@ class Nodes:
 
     def __init__(self, log: Path) -> None:
         self.log = log.open("w")
-        self.path = log
         self.name = f"digits-{os.getpid()}"
         self.processes: list[subprocess.Popen[bytes]] = []
         try:
@@ -215,7 +214,7 @@ class Nodes:
             )
         )
         if node == 0:
-            wait(lambda: "Ray runtime started" in self.path.read_text(), self.processes[0])
+            wait(lambda: "Ray runtime started" in Path(self.log.name).read_text(), self.processes[0])
 
     address = "10.99.0.1:6379"
 

@@ -182,8 +182,8 @@ def _halving_here(sweep: Sweep, known: Sequence[Trial]) -> Any:
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(num_cpus=0, max_restarts=RETRIES, max_task_retries=RETRIES)(Halving)
-    of_sweep = sweep.stop_early, known
-    return actor.options(scheduling_strategy=here).remote(*of_sweep, higher_is_better=sweep.higher_is_better)
+    placed = actor.options(scheduling_strategy=here)
+    return placed.remote(sweep.stop_early, known, higher_is_better=sweep.higher_is_better)
 
 
 def _begin() -> None:
