@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
+MODELS := $(shell sed -n 's/^ *- models: \[\(.*\)\].*/\1/p' dvc.yaml | tr ',' ' ')
 
 .DEFAULT_GOAL := help
 .PHONY: help install run mnist sweep compare plots report repeat verify test lint format lock clean
@@ -27,10 +28,17 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@touch $@
 
-run: install ## The whole pipeline, JOBS=n stages at a time; then metrics, figures, model cards and a page
-	$(BIN)/python -m tools.parallel_repro $(if $(JOBS),--jobs $(JOBS))
+# One process for each model, side by side; then what is left. Both leave the dvc.lock of `dvc repro`.
+run: install ## The whole pipeline, JOBS=n models at a time; then metrics, figures, model cards and a page
+	$(DVC) repro split
+	@$(MAKE) --no-print-directory --jobs=$(or $(JOBS),2) $(MODELS:%=model-%)
+	$(DVC) repro
 	@$(BIN)/digits fingerprint
 	@$(MAKE) --no-print-directory results
+
+.PHONY: $(MODELS:%=model-%)
+$(MODELS:%=model-%): model-%:
+	@$(DVC) --wait-for-lock repro --single-item train@$* evaluate@$* plot@$*
 
 mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full
 	@$(if $(RECIPE),$(BIN)/digits recipe '$(RECIPE)')
@@ -40,7 +48,7 @@ mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folde
 .PHONY: results
 results:
 	@echo
-	@$(DVC) metrics show --precision 4
+	@$(BIN)/digits metrics
 	@echo
 	@ls plots/*/*.png
 	@echo
@@ -64,15 +72,16 @@ repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of e
 	@$(BIN)/digits repeat --seeds $(or $(SEEDS),5)
 
 verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
-	@$(BIN)/digits verify $(if $(JOBS),--jobs $(JOBS))
+	@$(BIN)/digits verify
 
 test: install ## The whole test suite, on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-lint: install ## Ruff, format check, type check
+lint: install ## Ruff, format check, type check, and which package may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: install ## Lay the code out as `make lint` wants it
 	$(BIN)/ruff check --fix
@@ -82,4 +91,4 @@ lock: install ## Compile requirements.txt from pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --all-extras --python-version 3.11 pyproject.toml --output-file requirements.txt
 
 clean: ## Remove what the pipeline made, but for DVC's cache and what git tracks
-	rm -rf data/raw data/splits models predictions plots dvc_plots report
+	rm -rf data/raw data/splits models predictions plots tables dvc_plots report

@@ -20,15 +20,16 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.mnist import MNIST
-from commands.recipe import check
-from digits.catalogue import load_source, source_files
-from digits.fetch import fetch
-from digits.parsing import read_source
-from digits.significance import mean_interval, wilson_interval
-from digits.splitting import Splits, split
-from digits.training import scorer, train
-from digits.typed_yaml import read_mapping
-from stages.params import Data, load_params
+from digits.cli.recipe import read_recipe
+from digits.cli.significance import mean_interval
+from digits.core.params import Data, Params
+from digits.core.sources import FOLDER, load_source, source_files
+from digits.core.yaml_files import validated
+from digits.download.fetch import fetch
+from digits.evaluate.metrics import wilson_interval
+from digits.split.parsing import read_source
+from digits.split.splitting import Splits, split
+from digits.train.training import scorer, train
 
 ROOT = Path(__file__).parents[1]
 SEEDS = 3
@@ -69,26 +70,25 @@ def main() -> None:
 def run(task: tuple[str, str, int]) -> Result:
     """Train a recipe's model with a seed."""
     name, model, seed = task
-    path = Path(f"recipes/{name}.yaml")
-    params = check(read_mapping(ROOT / path), load_params(ROOT), path)
+    params = validated(Params, read_recipe(name, ROOT), path=Path(f"recipes/{name}.yaml"))
     splits = read_splits(SOURCES.get(name, "mnist"), params.data)
     recipe = params.recipe(model).model_copy(update={"seed": seed})
     start = time.perf_counter()
     trained = train(recipe, splits.train, splits.validation)
     seconds = time.perf_counter() - start
     test = scorer(trained.model)(splits.test)
-    return Result(trained.periods[-1].validation.accuracy, test.accuracy, seconds, len(splits.test))
+    return Result(trained.history.periods[-1].validation.accuracy, test.accuracy, seconds, len(splits.test))
 
 
 @cache
 def read_splits(name: str, data: Data) -> Splits:
     """The splits that the pipeline makes of a source; MNIST's files are taken as they lie in their folder."""
-    source = load_source(ROOT / "data/sources.yaml", name)
+    source = load_source(ROOT, name)
     with TemporaryDirectory() as fetched:
         folder = MNIST
         if name == "digits":
             folder = Path(fetched) / "raw"
-            fetch(source_files(source), folder)
+            fetch(source_files(source), folder, local=ROOT / FOLDER / name)
         return split(
             *read_source(folder, source),
             rows=data.rows,

@@ -15,12 +15,11 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from benchmarks.accuracy import ROOT, read_splits
-from commands.report.history import experiments, git
-from digits.figures import STYLE, TRAIN, VALIDATION, save
-from digits.recipe import Recipe
-from digits.training import train
-from digits.typed_yaml import read_mapping, validated
-from stages.params import Data
+from digits.cli.report.history import experiments, git
+from digits.core.params import Data, Recipe
+from digits.core.yaml_files import read_mapping, validated
+from digits.figures.style import STYLE, TRAIN, VALIDATION, save
+from digits.train.training import train
 
 FIGURE = ROOT / "docs/images/cost.png"
 COLOURS = {"dnn": TRAIN, "linear": VALIDATION}

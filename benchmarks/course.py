@@ -11,12 +11,12 @@ from statistics import mean, stdev
 from typing import NamedTuple
 
 from benchmarks.mnist import MNIST
-from digits.catalogue import load_source
-from digits.examples import Examples
-from digits.parsing import read_source
-from digits.splitting import split
-from digits.training import scorer, train
-from stages.params import load_params
+from digits.core.examples import Examples
+from digits.core.params import load_params
+from digits.core.sources import load_source
+from digits.split.parsing import read_source
+from digits.split.splitting import split
+from digits.train.training import scorer, train
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
@@ -52,7 +52,7 @@ CASES = (
 
 
 def main() -> None:
-    source = load_source(ROOT / "data/sources.yaml", "mnist")
+    source = load_source(ROOT, "mnist")
     examples, test = read_source(MNIST, source)
     if test is None:
         raise SystemExit(f"{MNIST} has no test rows")
@@ -78,7 +78,7 @@ def run(case: Case, seed: int, examples: Examples, test: Examples) -> Figures:
     trained = train(recipe, splits.train, splits.validation)
     tested = scorer(trained.model)(splits.test)
     return Figures(
-        trained.periods[-1].validation.accuracy,
+        trained.history.periods[-1].validation.accuracy,
         tested.accuracy,
         tested.log_loss,
         tested.log_loss_of_predicted_classes,

@@ -59,7 +59,7 @@ def experiment(checkout: Path, number: int) -> float:
 
 
 def repro(checkout: Path) -> None:
-    run(sys.executable, "-m", "tools.parallel_repro", cwd=checkout)
+    run(sys.executable, "-m", "dvc", "repro", cwd=checkout)
 
 
 def run(*words: str, cwd: Path) -> str:

@@ -125,13 +125,14 @@ def run(root: Path, *words: str) -> str:
 
 def lay_out(root: Path, rows: int) -> None:
     """The split stage's inputs: files of ``rows`` rows, a catalogue entry for them, all rows asked for."""
-    raw = root / "data/raw"
+    raw = root / "data/raw/scale"
     raw.mkdir(parents=True, exist_ok=True)
     write_idx(raw / IMAGES, rows, header_bytes=16, row_bytes=PIXELS)
     write_idx(raw / LABELS, rows, header_bytes=8, row_bytes=1)
-    entry = yaml.safe_load((ROOT / "data/sources.yaml").read_text())["mnist-full"]
+    entry = yaml.safe_load((ROOT / "data/sources/mnist-full/source.yaml").read_text())
     entry["files"] = {"train_images": {"urls": [IMAGES]}, "train_labels": {"urls": [LABELS]}}
-    (root / "data/sources.yaml").write_text(yaml.safe_dump({"scale": entry}))
+    (root / "data/sources/scale").mkdir(parents=True, exist_ok=True)
+    (root / "data/sources/scale/source.yaml").write_text(yaml.safe_dump(entry))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["data"] |= {"source": "scale", "rows": None} | FRACTIONS
     (root / "params.yaml").write_text(yaml.safe_dump(params))

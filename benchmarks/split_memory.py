@@ -37,12 +37,14 @@ def main() -> None:
 
 def lay_out(root: Path) -> None:
     """The split stage's inputs: the files, a catalogue entry for them, all rows asked for."""
-    (root / "data/raw").mkdir(parents=True)
+    raw, source = root / "data/raw/mnist-here", root / "data/sources/mnist-here"
+    raw.mkdir(parents=True)
+    source.mkdir(parents=True)
     for name in FILES.values():
-        (root / "data/raw" / name).symlink_to(MNIST / name)
-    entry = yaml.safe_load((ROOT / "data/sources.yaml").read_text())["mnist-full"]
+        (raw / name).symlink_to(MNIST / name)
+    entry = yaml.safe_load((ROOT / "data/sources/mnist-full/source.yaml").read_text())
     entry["files"] = {key: {"urls": [name]} for key, name in FILES.items()}
-    (root / "data/sources.yaml").write_text(yaml.safe_dump({"mnist-here": entry}))
+    (source / "source.yaml").write_text(yaml.safe_dump(entry))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["data"] |= {"source": "mnist-here", "rows": None}
     (root / "params.yaml").write_text(yaml.safe_dump(params))

@@ -20,10 +20,10 @@ import psutil
 import yaml
 
 from benchmarks.speed import DVC, PYTHON, clone, run, with_rate
-from commands.sweep.definition import Sweep
-from commands.sweep.results import Trial
-from commands.sweep.study import Study
-from commands.sweep.trial import Outcome
+from digits.cli.sweep.definition import Sweep
+from digits.cli.sweep.results import Trial
+from digits.cli.sweep.study import Study
+from digits.cli.sweep.trial import Outcome
 
 REPEATS = 3
 TRIALS = 16

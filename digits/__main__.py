@@ -1,6 +1,6 @@
 """The command line: python -m digits --help"""
 
-from commands.app import run
+from digits.cli.app import run
 
 if __name__ == "__main__":
     run()

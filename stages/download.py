@@ -3,17 +3,22 @@
 import os
 from pathlib import Path
 
-from digits.catalogue import load_source, source_files
-from digits.fetch import fetch
-from stages.params import load_params
-from stages.runner import run
+from digits.core.params import load_params
+from digits.core.sources import FOLDER, load_source, source_files
+from digits.core.stage import run
+from digits.download.fetch import fetch
 
 
 def main(root: Path = Path()) -> None:
-    params = load_params(root).data
-    source = load_source(root / "data/sources.yaml", params.source)
-    print(f"{params.source}: {source.title} (licence: {source.licence or 'not stated'})")
-    fetch(source_files(source), root / "data/raw", mirror=os.environ.get("DIGITS_MIRROR"))
+    name = load_params(root).data.source
+    source = load_source(root, name)
+    print(f"{name}: {source.title} (licence: {source.licence or 'not stated'})")
+    fetch(
+        source_files(source),
+        root / "data/raw" / name,
+        local=root / FOLDER / name,
+        mirror=os.environ.get("DIGITS_MIRROR"),
+    )
 
 
 if __name__ == "__main__":

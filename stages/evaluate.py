@@ -2,30 +2,27 @@
 
 from pathlib import Path
 
-from digits.evaluation import Answers, per_class, summary
-from digits.examples import Examples
-from digits.files import write_csv, write_json
-from digits.inference import logits
-from digits.predictions import save_predictions
-from stages.runner import run
+from digits.core.examples import Examples
+from digits.core.files import replacing_folder
+from digits.core.stage import run
+from digits.evaluate.inference import logits
+from digits.evaluate.metrics import Answers
+from digits.evaluate.scores import SPLITS, Scores, save_metrics, save_scores
 
 
 def main(model: str, root: Path = Path()) -> None:
-    for split in ("validation", "test"):
-        examples = Examples.load(root / f"data/splits/{split}.npz")
-        scores = logits(root / "models" / model / "model.tflite", examples.images)
-        answers = Answers.from_logits(examples.labels, scores)
-        figures = summary(answers)
-        print(f"{split}: accuracy {figures['accuracy']:.4f}, log loss {figures['log_loss']:.4f}")
-
-        metrics = root / "metrics" / model
-        write_json(metrics / f"{split}.json", figures)
-        write_csv(
-            metrics / f"{split}_classes.csv",
-            ["class", "precision", "recall", "f1", "examples"],
-            per_class(answers, examples.class_names),
-        )
-        save_predictions(answers, examples.class_names, root / "predictions" / model / f"{split}.csv")
+    scores = {}
+    with replacing_folder(root / "predictions" / model) as folder:
+        for split in SPLITS:
+            examples = Examples.load(root / f"data/splits/{split}.npz")
+            outputs = logits(root / "models" / model / "model.tflite", examples.images)
+            answers = Answers.from_logits(examples.labels, outputs)
+            answers.predictions(examples.class_names).save(folder / f"{split}.csv")
+            scores[split] = Scores.of(answers, examples.class_names)
+            metrics = scores[split].metrics
+            print(f"{split}: accuracy {metrics['accuracy']:.4f}, log loss {metrics['log_loss']:.4f}")
+        save_scores(scores, folder / "scores.json")
+    save_metrics(scores, root / "metrics" / f"{model}.json")
 
 
 if __name__ == "__main__":

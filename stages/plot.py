@@ -1,103 +1,62 @@
 """Draw what one classifier learnt and where it errs: python -m stages.plot linear|dnn"""
 
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
-from matplotlib.figure import Figure
-
-from digits import figures
-from digits.calibration import bins
-from digits.errors import InputError
-from digits.examples import Examples
-from digits.files import read_csv, replacing_folder, write_csv
-from digits.predictions import Predicted
-from digits.weights import judge
-from stages.params import Plot, load_params
-from stages.runner import run
+from digits.core.examples import Examples
+from digits.core.files import replacing_folder
+from digits.core.history import History
+from digits.core.params import load_params
+from digits.core.predictions import Predictions
+from digits.core.snapshots import Snapshots
+from digits.core.stage import run
+from digits.evaluate.calibration import bins
+from digits.figures import model as figures
+from digits.figures.style import save
+from digits.plot.mistakes import captions
+from digits.plot.units import Judged, judge, save_units
 
 
 def main(model: str, root: Path = Path()) -> None:
     params = load_params(root).plot
-    models, predictions = root / "models" / model, root / "predictions" / model
     validation = Examples.load(root / "data/splits/validation.npz")
-
+    models, names = root / "models" / model, validation.class_names
+    predictions = {
+        split: Predictions.load(root / f"predictions/{model}/{split}.csv", names)
+        for split in ("validation", "test")
+    }
     with replacing_folder(root / "plots" / model) as folder:
-        history = read_csv(models / "history.csv")
-        curves = figures.training_curves(
-            {name: list(map(float, values)) for name, values in history.items()}, model
+        history = History.load(models / "history.csv")
+        save(figures.training_curves(history, model), folder / "training_curves.png")
+
+        for split, answers in predictions.items():
+            title = f"{model}: confusion on {split}"
+            save(figures.confusion(answers.confusion(), names, title), folder / f"confusion_{split}.png")
+        confidence = {
+            split: bins(answers.confidence, answers.right) for split, answers in predictions.items()
+        }
+        save(figures.calibration(confidence, f"{model}: calibration"), folder / "calibration.png")
+
+        wrong = predictions["validation"].surest_mistakes()
+        shown = wrong[: params.mistakes]
+        title = f"{model}: {len(wrong)} of {len(validation)} validation examples wrong, the surest first"
+        texts = captions(predictions["validation"], shown.tolist())
+        save(
+            figures.mistakes(validation.images[shown], texts, validation.pixel_maximum, title),
+            folder / "mistakes.png",
         )
-        figures.save(curves, folder / "training_curves.png")
 
-        confidence = {}
-        names = validation.class_names
-        for split in ("validation", "test"):
-            answers = Predicted.load(predictions / f"{split}.csv", names)
-            figure = figures.confusion(answers.confusion(len(names)), names, f"{model}: confusion on {split}")
-            figures.save(figure, folder / f"confusion_{split}.png")
-            confidence[split] = bins(answers.confidence, answers.right)
-            if split == "validation":
-                figures.save(worst_mistakes(model, validation, answers, params), folder / "mistakes.png")
-
-        calibration = figures.calibration(confidence, f"{model}: calibration")
-        figures.save(calibration, folder / "calibration.png")
-        draw_weights(model, models / "snapshots.npz", validation, params, folder)
-    print(f"plots/{model}: {len(list((root / 'plots' / model).glob('*.png')))} figures")
-
-
-def draw_weights(model: str, snapshots: Path, examples: Examples, params: Plot, folder: Path) -> None:
-    """A figure of the first layer for each snapshot, and what is said of its units as a table."""
-    try:
-        with snapshots.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            steps, layer = archive["steps"].tolist(), archive["layer"]
-            kept = list(zip(steps, archive["weights"], archive["biases"], strict=True))
-    except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
-        raise InputError(
-            snapshots, found=f"a damaged file ({error})", expected="snapshots", do="dvc repro train"
-        ) from None
-    names = examples.class_names
-    table = []
-    for step, weights, biases in kept:
-        title = f"{model}: weights of the first layer after {step} steps"
-        if layer == "logits":  # no hidden layer: a template for each class
-            figure = figures.weight_pictures(weights, names, title)
-        else:
-            units = judge(weights, biases, examples.images, examples.pixel_maximum)
-            verdicts = units.verdicts(noise_below=params.noise_below, alike_above=params.alike_above)
-            figure = figures.unit_pictures(weights, verdicts, title)
-            table += [
-                (step, unit, verdicts[unit], *(f"{float(value):.4f}" for value in measures), twin)
-                for unit, (*measures, twin) in enumerate(
-                    zip(units.smoothness, units.active, units.similarity, units.twin, strict=True)
-                )
-            ]
-        figures.save(figure, folder / f"weights_{step}.png")
-    if table:
-        header = [
-            "step",
-            "unit",
-            "verdict",
-            "smoothness",
-            "active",
-            "similarity",
-            "most_similar_unit",
-        ]
-        write_csv(folder / "units.csv", header, table)
-
-
-def worst_mistakes(model: str, examples: Examples, answers: Predicted, params: Plot) -> Figure:
-    """The gallery of the errors of which the network was surest."""
-    names = examples.class_names
-    wrong = answers.surest_mistakes()
-    worst = wrong[: params.mistakes]
-    captions = [
-        f"{names[answers.actual[row]]}, taken for {names[answers.predicted[row]]}\n"
-        f"with {answers.confidence[row]:.0%}"
-        for row in worst
-    ]
-    title = f"{model}: {len(wrong)} of {len(examples)} validation examples wrong, the surest first"
-    return figures.mistakes(examples.images[worst], captions, examples.pixel_maximum, title)
+        judged: dict[int, Judged] = {}
+        snapshots = Snapshots.load(models / "snapshots.npz")
+        for at in snapshots.taken:
+            title = f"{model}: weights of the first layer after {at.step} steps"
+            if snapshots.hidden:
+                judged[at.step] = judge(at, validation, params)
+                figure = figures.unit_pictures(at.weights, judged[at.step].verdicts, title)
+            else:
+                figure = figures.weight_pictures(at.weights, names, title)
+            save(figure, folder / f"weights_{at.step}.png")
+    with replacing_folder(root / "tables" / model) as folder:
+        save_units(judged, folder / "units.csv")
 
 
 if __name__ == "__main__":

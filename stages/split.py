@@ -2,18 +2,19 @@
 
 from pathlib import Path
 
-from digits.catalogue import load_source
-from digits.files import replacing_folder, write_json
-from digits.parsing import read_source
-from digits.splitting import oddities, split
-from stages.params import load_params
-from stages.runner import run
+from digits.core.files import replacing_folder, write_json
+from digits.core.params import load_params
+from digits.core.sources import load_source
+from digits.core.stage import run
+from digits.split.framing import measure_framing
+from digits.split.parsing import read_source
+from digits.split.splitting import split, warnings_about
 
 
 def main(root: Path = Path()) -> None:
     params = load_params(root).data
-    source = load_source(root / "data/sources.yaml", params.source)
-    examples, test = read_source(root / "data/raw", source)
+    source = load_source(root, params.source)
+    examples, test = read_source(root / "data/raw" / params.source, source)
     splits = split(
         examples,
         test,
@@ -22,21 +23,13 @@ def main(root: Path = Path()) -> None:
         test_fraction=params.test_fraction,
         seed=params.seed,
     )
-    summary = {
-        "source": params.source,
-        "title": source.title,
-        "image_size": [source.height, source.width],
-        "pixel_range": [0, source.pixel_maximum],
-        "rows_read": len(examples) + (len(test) if test else 0),
-        "rows": {name: len(part) for name, part in splits._asdict().items()},
-        "rows_per_class": {name: part.rows_per_class() for name, part in splits._asdict().items()},
-    }
     with replacing_folder(root / "data/splits") as folder:
         for name, part in splits._asdict().items():
             part.save(folder / f"{name}.npz")
             print(f"{name}: {len(part)} images of {part.height} × {part.width}")
-    write_json(root / "metrics/data.json", summary)
-    for line in oddities(splits):
+        measure_framing(splits.train).save(folder / "input.json")
+    write_json(root / "metrics/data.json", {name: len(part) for name, part in splits._asdict().items()})
+    for line in warnings_about(splits):
         print(line)
 
 

@@ -35,8 +35,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the repository's settings and nothing else: a stage's ``root``."""
     monkeypatch.delenv("DIGITS_MIRROR", raising=False)
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    (tmp_path / "data").mkdir()
-    shutil.copy(REPOSITORY / "data/sources.yaml", tmp_path / "data")
+    shutil.copytree(REPOSITORY / "data/sources", tmp_path / "data/sources")
     return tmp_path
 
 

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.examples import Images
-from digits.inference import logits
+from digits.core.examples import Images
+from digits.evaluate.inference import logits
 
 Logits = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ def _softmax(values: Logits) -> NDArray[np.float64]:
 
 
 def _keras(path: Path, images: Images) -> Logits:
-    from digits.backend import keras
+    from digits.train.backend import keras
 
     model = keras.models.load_model(path, safe_mode=True)
     return np.asarray(model.predict(images.astype(np.float32), batch_size=2_500, verbose=0))
@@ -96,7 +96,7 @@ def _in_file(name: str, layers: list[dict[str, object]]) -> str:
 
 def digest_of_weights(path: Path) -> str:
     """SHA-256 of a Keras model's weights, in their order."""
-    from digits.backend import keras
+    from digits.train.backend import keras
 
     digest = hashlib.sha256()
     for variable in keras.models.load_model(path, safe_mode=True).weights:

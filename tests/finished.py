@@ -1,6 +1,7 @@
 """A folder as a finished run leaves it: tiny data, two models, and a dvc.lock that records them."""
 
 import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -8,13 +9,15 @@ from typing import Any
 
 import yaml
 
-from digits.examples import Examples
+from digits.core.examples import Examples
+from digits.split.framing import measure_framing
 from stages import evaluate, plot, train
 from tests import tiny
 from tests.conftest import REPOSITORY
 
 SPLITS = {"train": 60, "validation": 40, "test": 30}
 ENTRY = {"title": "Tiny", "homepage": "https://example.org", "licence": "CC0"}
+DVC_YAML = "vars:\n  - models: [{models}]\n"
 #: Enough for answers that differ from image to image.
 LEARNING: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.005, "steps": 60, "snapshots": [2, 60]}
 IDENTITY = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -36,14 +39,16 @@ def finished(
         size: of the images.
         pixel_maximum: the value of full ink.
         class_names: in the order of the labels.
-        entry: what the catalogue says of the data source, beside its files.
+        entry: what source.yaml says of the data source, beside its files.
         recipes: changes to a tiny recipe, by model; without any, a linear one and a dnn.
     """
     recipes = recipes or {"linear": {}, "dnn": {"hidden_units": [16, 8], "dropout": 0.2}}
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["train"] = {
-        name: tiny.recipe(**(LEARNING | changes)).model_dump() for name, changes in recipes.items()
+        name: tiny.recipe(**(LEARNING | changes)).model_dump(exclude_defaults=True)
+        for name, changes in recipes.items()
     }
+    params["data"]["source"] = "tiny"
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     for seed, (split, rows) in enumerate(SPLITS.items()):
         plain = tiny.examples(
@@ -56,8 +61,14 @@ def finished(
                 plain.images[row].flat[label :: len(class_names)] = pixel_maximum
         labelled = Examples(plain.images, plain.labels, pixel_maximum, class_names)
         labelled.save(root / f"data/splits/{split}.npz")
+    measure_framing(Examples.load(root / "data/splits/train.npz")).save(root / "data/splits/input.json")
+    source = root / "data/sources/tiny/source.yaml"
+    source.parent.mkdir(parents=True)
+    described = tiny.csv_source(Examples.load(root / "data/splits/train.npz")).model_dump(exclude_unset=True)
+    source.write_text(yaml.safe_dump(described | (entry or ENTRY)))
+    (root / "dvc.yaml").write_text(DVC_YAML.format(models=", ".join(recipes)))
     (root / "metrics").mkdir()
-    (root / "metrics/data.json").write_text(f'{{"rows": {str(SPLITS).replace(chr(39), chr(34))}}}')
+    (root / "metrics/data.json").write_text(json.dumps(SPLITS))
     (root / "metrics/environment.json").write_text(
         '{"python": {"version": "3.11"}, "flags": ["avx2", "fma"]}'
     )
@@ -66,39 +77,40 @@ def finished(
         train.main(name, root)
         evaluate.main(name, root)
         plot.main(name, root)
-    write_lock(root, params["train"], entry or ENTRY)
+    write_lock(root, params["train"])
     return root
 
 
-def write_lock(root: Path, recipes: dict[str, Any], entry: dict[str, str]) -> None:
+def write_lock(root: Path, recipes: dict[str, Any]) -> None:
     """A dvc.lock of the files as they are."""
 
-    def outs(*patterns: str) -> list[dict[str, str]]:
-        files = sorted(path for pattern in patterns for path in root.glob(pattern) if path.is_file())
+    def files(*paths: str) -> list[dict[str, str]]:
         return [
-            {
-                "path": path.relative_to(root).as_posix(),
-                "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
-            }
-            for path in files
+            {"path": path, "md5": hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest()}
+            for path in paths
         ]
+
+    def folder(path: str) -> list[dict[str, str]]:
+        return [{"path": path, "md5": "0.dir"}]
 
     stages: dict[str, Any] = {
         "split": {
-            "params": {
-                "params.yaml": {"data.source": "tiny", "data.rows": 100},
-                "data/sources.yaml": {"tiny": entry},
-            },
-            "outs": outs("data/splits/*", "metrics/data.json"),
+            "params": {"params.yaml": {"data": {"source": "tiny", "rows": 100}}},
+            "outs": [*folder("data/splits"), *files("metrics/data.json")],
         }
     }
+    splits = {name: f"data/splits/{name}.npz" for name in SPLITS}
     for name, recipe in recipes.items():
         stages[f"train@{name}"] = {
+            "deps": files(splits["train"], splits["validation"]),
             "params": {"params.yaml": {f"train.{name}": recipe}},
-            "outs": outs(f"models/{name}/*"),
+            "outs": folder(f"models/{name}"),
         }
-        stages[f"evaluate@{name}"] = {"outs": outs(f"metrics/{name}/*", f"predictions/{name}/*")}
-        stages[f"plot@{name}"] = {"outs": [{"path": f"plots/{name}", "md5": "0.dir"}]}
+        stages[f"evaluate@{name}"] = {
+            "deps": files(splits["validation"], splits["test"], f"models/{name}/model.tflite"),
+            "outs": [*folder(f"predictions/{name}"), *files(f"metrics/{name}.json")],
+        }
+        stages[f"plot@{name}"] = {"outs": [*folder(f"plots/{name}"), *folder(f"tables/{name}")]}
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
 
 
@@ -118,6 +130,6 @@ def commit(root: Path, message: str) -> None:
     """All that is there, as a commit; the first makes the repository."""
     if not (root / ".git").exists():
         git(root, "init", "--quiet")
-        (root / ".gitignore").write_text("data\nmodels\nplots\npredictions\nreport\n")
+        (root / ".gitignore").write_text("/data/splits\n/models\n/plots\n/predictions\n/report\n/tables\n")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--allow-empty", "--message", message)

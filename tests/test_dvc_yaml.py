@@ -18,9 +18,9 @@ import pytest
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
-from digits.typed_yaml import Section
+from digits.core.params import Params
+from digits.core.yaml_files import Section, read_mapping
 from stages import download, evaluate, explore, plot, split, train
-from stages.params import Params
 from tests.conftest import REPOSITORY
 
 MAINS: dict[str, Callable[..., None]] = {
@@ -50,13 +50,8 @@ def files_of(stage: Any) -> set[str]:
 
 
 def params_of(stage: Any) -> set[str]:
-    """The declared parameters, those of the catalogue with the file in front."""
-    keys: set[str] = set()
-    for dep in stage.deps:
-        if isinstance(dep, ParamsDependency):
-            prefix = "" if dep.def_path == "params.yaml" else f"{dep.def_path}:"
-            keys |= {prefix + key for key in dep.params}
-    return keys
+    """The keys of params.yaml that the stage declares."""
+    return {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
 
 
 @dataclass
@@ -91,15 +86,21 @@ def ran(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str,
 
 
 def lay_out(stage: Any, sandbox: Path, done: Path, *, without: str = "") -> None:
-    """Put the parameter files, and the stage's dependencies but one, into the sandbox."""
-    for package in ("digits", "stages"):
-        (sandbox / package).mkdir()
-        shutil.copy(REPOSITORY / package / "__init__.py", sandbox / package)
-    for path in {dep.def_path for dep in stage.deps} - {without}:
-        origin = REPOSITORY / path if path.endswith((".py", ".yaml")) else done / path
+    """Put params.yaml, and the stage's dependencies but one, into the sandbox."""
+    shutil.copy(REPOSITORY / "params.yaml", sandbox)
+    for package in (REPOSITORY / "digits", REPOSITORY / "stages", *(REPOSITORY / "digits").glob("*/")):
+        if (package / "__init__.py").exists():
+            inside = sandbox / package.relative_to(REPOSITORY)
+            inside.mkdir(exist_ok=True)
+            shutil.copy(package / "__init__.py", inside)
+    for path in files_of(stage) - {without}:
+        origin = REPOSITORY / path if path.startswith(("digits", "stages", "data/sources")) else done / path
         target = sandbox / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if origin.is_dir() else shutil.copy)(origin, target)
+        if origin.is_dir():
+            shutil.copytree(origin, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(origin, target)
 
 
 def run_command(stage: Any, sandbox: Path) -> "subprocess.CompletedProcess[str]":
@@ -134,22 +135,33 @@ def test_stages_write_exactly_what_is_declared(ran: tuple[dict[str, Ran], Path])
         assert not undeclared, name
 
 
-def test_code_dependencies_are_the_modules_imported(ran: tuple[dict[str, Ran], Path]) -> None:
+def test_code_dependencies_are_what_is_imported(ran: tuple[dict[str, Ran], Path]) -> None:
     for name, result in ran[0].items():
-        imported = {
-            module.replace(".", "/") + ".py"
-            for module in result.modules
-            if re.match(r"(digits|stages)\.", module)
-        }
         script = "stages/" + name.partition("@")[0] + ".py"  # run, so not imported
-        declared = {path for path in files_of(result.stage) if path.endswith(".py")}
-        assert declared == imported | {script}, name
+        modules = {module.replace(".", "/") for module in result.modules if module.startswith("digits.")}
+        files = {f"{module}.py" for module in modules if (REPOSITORY / f"{module}.py").is_file()}
+        declared = {path for path in files_of(result.stage) if path.startswith(("digits/", "stages/"))}
+        outside = {file for file in files if not any(Path(file).is_relative_to(path) for path in declared)}
+        assert not outside, f"{name} imports what dvc.yaml does not list"
+        unused = {
+            path for path in declared - {script} if not any(Path(file).is_relative_to(path) for file in files)
+        }
+        assert not unused, f"{name} does not import what dvc.yaml lists"
+        assert script in declared
 
 
 def test_package_files_hold_nothing_that_a_stage_could_depend_on() -> None:
-    for package in ("digits", "stages"):
-        text = (REPOSITORY / package / "__init__.py").read_text()
-        assert re.fullmatch(r'"""[^"]*"""\n', text), package
+    for path in [REPOSITORY / "stages/__init__.py", *(REPOSITORY / "digits").rglob("__init__.py")]:
+        assert re.fullmatch(r'"""[^"]*"""\n', path.read_text()), path
+
+
+def test_only_python_files_of_digits_count() -> None:
+    """An editor's or the system's file in a code folder changes no stage."""
+    with Repo(str(REPOSITORY)) as repo:
+        ignored = repo.dvcignore.is_ignored_file
+        for name in ("notes.txt", ".DS_Store", ".params.py.swp", "params.py~", "__pycache__/params.pyc"):
+            assert ignored(str(REPOSITORY / "digits/core" / name)), name
+        assert not ignored(str(REPOSITORY / "digits/core/params.py"))
 
 
 def test_every_data_dependency_is_read(
@@ -158,7 +170,7 @@ def test_every_data_dependency_is_read(
     results, done = ran
     for name, result in results.items():
         for path in sorted(files_of(result.stage)):
-            if path.endswith(".py"):
+            if path.startswith(("digits/", "stages/")):
                 continue
             sandbox = tmp_path_factory.mktemp("without")
             lay_out(result.stage, sandbox, done, without=path)
@@ -214,14 +226,14 @@ def test_declared_params_are_the_params_read(
     for name, result in results.items():
         sandbox = tmp_path / name
         shutil.copytree(done, sandbox)
-        for path in ("params.yaml", "data/sources.yaml"):
-            shutil.copy(REPOSITORY / path, sandbox / path)
+        shutil.copy(REPOSITORY / "params.yaml", sandbox)
+        shutil.copytree(REPOSITORY / "data/sources", sandbox / "data/sources")
         read.clear()
         with monkeypatch.context() as patch:
             patch.setattr(Section, "__getattribute__", record)
             stage_name, _, item = name.partition("@")
             MAINS[stage_name](*([item] if item else []), root=sandbox)
-        declared = {key for key in params_of(result.stage) if ":" not in key}
+        declared = params_of(result.stage)
         uncovered = {key for key in read if not any(f"{key}.".startswith(f"{d}.") for d in declared)}
         unread = {d for d in declared if not any(f"{key}.".startswith(f"{d}.") for key in read)}
         assert not uncovered, f"{name} reads what dvc.yaml does not list"
@@ -229,12 +241,9 @@ def test_declared_params_are_the_params_read(
 
 
 def test_only_the_chosen_source_is_tracked(repo: Repo) -> None:
-    tracked = {
-        stage.addressing: {key for key in params_of(stage) if ":" in key} for stage in repo.index.stages
-    }
-    chosen = {"data/sources.yaml:digits"}
-    assert tracked.pop("download") == tracked.pop("split") == chosen
-    assert not any(tracked.values())
+    for stage in repo.index.stages:
+        sources = {path for path in files_of(stage) if path.startswith("data/sources")}
+        assert sources == ({"data/sources/digits"} if stage.addressing in ("download", "split") else set())
 
 
 def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None:
@@ -248,12 +257,27 @@ def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None
 
 
 def test_every_stage_belongs_to_one_of_the_scripts(repo: Repo) -> None:
-    scripts = {path.stem for path in (REPOSITORY / "stages").glob("*.py")} - {
-        "__init__",
-        "params",
-        "runner",
-    }
+    scripts = {path.stem for path in (REPOSITORY / "stages").glob("*.py")} - {"__init__"}
     assert {stage.addressing.partition("@")[0] for stage in repo.index.stages} == scripts == set(MAINS)
+
+
+def test_what_dvc_makes_us_repeat_names_every_model() -> None:
+    """DVC repeats a stage for each model, but no chart and no artifact."""
+    wiring = read_mapping(REPOSITORY / "dvc.yaml")
+    models = set(wiring["vars"][0]["models"])
+    assert set(wiring["artifacts"]) == models
+    assert {item["path"] for item in wiring["artifacts"].values()} == {
+        f"models/{model}/model.tflite" for model in models
+    }
+    drawn: dict[str, set[str]] = {}
+    for title, chart in (
+        named for entry in wiring["plots"] if isinstance(entry, dict) for named in entry.items()
+    ):
+        for file in chart["y"]:
+            drawn.setdefault(title.partition(",")[0], set()).add(Path(file).parent.name)
+    assert drawn == dict.fromkeys(
+        ["Log loss", "Accuracy", "Confusion on validation", "Confusion on test"], models
+    )
 
 
 def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:

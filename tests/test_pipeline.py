@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from digits.examples import Examples
+from digits.core.examples import Examples
+from digits.evaluate.scores import load_scores
+from tests import tiny
 from tests.conftest import REPOSITORY
 from tests.exports import every_runtime, furthest_apart
 
@@ -67,7 +68,7 @@ def stages_run(output: str) -> set[str]:
 
 
 def metrics(folder: Path, model: str, split: str) -> dict[str, Any]:
-    figures: dict[str, Any] = json.loads((folder / f"metrics/{model}/{split}.json").read_text())
+    figures: dict[str, Any] = json.loads((folder / f"metrics/{model}.json").read_text())[split]
     return figures
 
 
@@ -103,9 +104,10 @@ def test_nothing_changed_runs_no_stage(project: Path) -> None:
             {"train@dnn", "evaluate@dnn", "plot@dnn"},
         ),
         ("params.yaml", "mistakes: 24", "mistakes: 8", {"plot@linear", "plot@dnn"}),
-        ("digits/figures.py", "", "\n", {"explore", "plot@linear", "plot@dnn"}),
-        ("digits/inference.py", "", "\n", {"evaluate@linear", "evaluate@dnn"}),
-        ("data/sources.yaml", "rows: 20000", "rows: 30000", set()),
+        ("digits/figures/style.py", "", "\n", {"explore", "plot@linear", "plot@dnn"}),
+        ("digits/evaluate/inference.py", "", "\n", {"evaluate@linear", "evaluate@dnn"}),
+        ("digits/cli/predict.py", "", "\n", set()),
+        ("data/sources/mnist/source.yaml", "rows: 20000", "rows: 30000", set()),
     ],
 )
 def test_a_change_runs_what_it_touches(
@@ -119,103 +121,106 @@ def test_a_change_runs_what_it_touches(
         assert stages_run(dvc("repro", cwd=project)) == expected
     finally:
         path.write_text(before)
+    # Back to what was run before, DVC's cache has everything.
+    assert stages_run(dvc("repro", cwd=project)) == set()
+
+
+def failing(project: Path, old: str, new: str, **environment: str) -> str:
+    """What a run says that must fail with another line in params.yaml, which is put back."""
+    params = project / "params.yaml"
+    good = params.read_text()
+    assert old in good
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    try:
+        params.write_text(good.replace(old, new))
+        process = subprocess.run(
+            [sys.executable, "-m", "dvc", "repro"],
+            cwd=project,
+            env=os.environ | {"PATH": path} | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    finally:
+        params.write_text(good)
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    assert "dvc checkout brings them back" in process.stderr
+    (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def outputs(project: Path) -> dict[Path, bytes]:
+    folders = ("data/raw", "data/splits", "models", "predictions", "plots", "tables", "metrics")
+    return {
+        path: path.read_bytes()
+        for folder in folders
+        for path in sorted((project / folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("source: digits", "source: mnist", "mnist_train_small.csv: found no usable copy"),
+        ("learning_rate: 0.05", "learning_rate: 1e6", "training, period 1"),
+    ],
+)
+def test_after_a_failed_run_the_last_good_outputs_come_back(
+    project: Path, old: str, new: str, said: str
+) -> None:
+    before = outputs(project)
+    nowhere = {"DIGITS_MIRROR": str(project / "nowhere"), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    assert said in failing(project, old, new, **nowhere)
+    dvc("checkout", cwd=project)
+    assert outputs(project) == before
+    assert stages_run(dvc("repro", cwd=project)) == set()
+
+
+def test_an_own_file_that_changes_is_read_again(project: Path, tmp_path: Path) -> None:
+    folder = project / "data/sources/mine"
+    folder.mkdir()
+    examples = Examples.load(project / "data/splits/train.npz")
+    rows = tiny.csv_bytes(examples).splitlines(keepends=True)
+    (folder / "mine.csv").write_bytes(b"".join(rows))
+    described = tiny.csv_source(examples, files={"train": {"urls": ["mine.csv"]}})
+    (folder / "source.yaml").write_text(yaml.safe_dump(described.model_dump(exclude_unset=True)))
+    (project / "data/raw/notes.txt").write_text("the only copy")
+    params = project / "params.yaml"
+    good = params.read_text()
+    try:
+        params.write_text(good.replace("source: digits", "source: mine"))
+        dvc("repro", "split", cwd=project)
+        read = sum(json.loads((project / "metrics/data.json").read_text()).values())
+        (folder / "mine.csv").write_bytes(b"".join(rows[:-5]))
+        assert stages_run(dvc("repro", "split", cwd=project)) == {"download", "split"}
+        assert sum(json.loads((project / "metrics/data.json").read_text()).values()) == read - 5
+    finally:
+        params.write_text(good)
+        shutil.rmtree(folder)
         dvc("repro", cwd=project)
+    assert (project / "data/raw/notes.txt").read_text() == "the only copy"
 
 
-def test_a_failed_run_leaves_the_last_good_outputs(project: Path) -> None:
-    files = [path for path in project.rglob("*") if path.is_file() and ".dvc" not in path.parts]
-    before = {path: path.read_bytes() for path in files if path.parts[-2] != "__pycache__"}
-    params = project / "params.yaml"
-    good = params.read_text()
-    try:
-        params.write_text(good.replace("source: digits", "source: mnist"))
-        process = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro"],
-            cwd=project,
-            env=os.environ
-            | {
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "DIGITS_MIRROR": str(project / "nowhere"),
-                "HTTPS_PROXY": "http://127.0.0.1:9",  # no way out, wherever this runs
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    finally:
-        params.write_text(good)
-    assert process.returncode != 0
-    assert "Traceback" not in process.stderr
-    (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
-    assert "mnist_train_small.csv: found no usable copy" in line
-    assert {path: path.read_bytes() for path in before} == before
-    assert stages_run(dvc("repro", cwd=project)) == set()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
-@pytest.mark.parametrize("runner", ["dvc repro", "tools.parallel_repro"])
-def test_an_interrupted_training_leaves_the_last_good_model(project: Path, runner: str) -> None:
-    """Though DVC removes the outputs of a stage before it runs."""
-    models = sorted((project / "models").glob("*/*"))
-    before = {path: path.read_bytes() for path in models}
-    params = project / "params.yaml"
-    good = params.read_text()
-    begin, dnn = good.split("  dnn:")
-    long = dnn.replace("steps: 1000", "steps: 1000000").replace("periods: 10 ", "periods: 10000 ")
-    try:
-        params.write_text(f"{begin}  dnn:{long}".replace("periods: 10\n", "periods: 10000\n"))
-        with subprocess.Popen(
-            [sys.executable, "-m", *runner.split()],
-            cwd=project,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            assert process.stdout is not None
-            assert any(" 1    100 " in line for line in process.stdout), "no period"
-            assert not (project / "models/dnn/model.keras").exists()
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-            rest = process.stdout.read()
-        assert process.returncode != 0, rest
-        assert "Traceback" not in rest
-    finally:
-        params.write_text(good)
-    assert {path: path.read_bytes() for path in sorted((project / "models").glob("*/*"))} == before
-    assert stages_run(dvc("repro", cwd=project)) == set()
-
-
-def test_a_training_that_diverges_leaves_the_last_good_model_and_metrics(project: Path) -> None:
-    files = [path for path in project.rglob("*") if path.is_file() and ".dvc" not in path.parts]
-    before = {path: path.read_bytes() for path in files if path.parts[-2] != "__pycache__"}
-    params = project / "params.yaml"
-    try:
-        params.write_text(params.read_text().replace("learning_rate: 0.05", "learning_rate: 1e6"))
-        process = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro"],
-            cwd=project,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    finally:
-        params.write_bytes(before[params])
-    assert process.returncode != 0
-    assert "Traceback" not in process.stderr
-    (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
-    assert line.startswith("error: training, period 1")
-    assert line.endswith("lower learning_rate (1000000.0)")
-    assert {path: path.read_bytes() for path in before} == before
-    assert stages_run(dvc("repro", cwd=project)) == set()
+@pytest.mark.skipif(os.name == "nt", reason="make and process groups are POSIX's")
+def test_make_run_leaves_what_dvc_repro_leaves(project: Path, tmp_path: Path) -> None:
+    second = clone(tmp_path)
+    shutil.copy(project / "dvc.lock", second)  # DVC writes stages in the order in which they first ended
+    (second / ".venv").symlink_to(REPOSITORY / ".venv")
+    os.utime(second / "requirements.txt", (0, 0))
+    printed = run("make", "run", cwd=second, PYTHONPATH=str(second))
+    assert (second / "dvc.lock").read_bytes() == (project / "dvc.lock").read_bytes()
+    table = [line for line in printed.splitlines() if line.startswith(("linear ", "dnn "))]
+    assert len(table) == 2
+    assert max(map(len, table)) <= 100
 
 
 def test_plots_show_draws_every_declared_plot(project: Path, tmp_path: Path) -> None:
     dvc("plots", "show", "--out", str(tmp_path), cwd=project)
     page = (tmp_path / "index.html").read_text()
-    for plot in yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["plots"]:
-        name = plot if isinstance(plot, str) else next(iter(plot))
+    for entry in yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["plots"]:
+        name = entry if isinstance(entry, str) else next(iter(entry))
         assert name in page or name.replace("/", "_") in page, name
 
 
@@ -238,7 +243,7 @@ def test_the_numbers_of_the_course_hold(mnist: Path, tmp_path: Path) -> None:
     folder = clone(tmp_path)
     dvc("exp", "run", "-S", "data.source=mnist", cwd=folder, DIGITS_MIRROR=str(mnist))
     data = json.loads((folder / "metrics/data.json").read_text())
-    assert data["rows"] == {"train": 7500, "validation": 2500, "test": 10000}
+    assert data == {"train": 7500, "validation": 2500, "test": 10000}
     for model, validation, test, log_loss in (
         ("linear", 0.912, 0.911, 0.322),
         ("dnn", 0.953, 0.952, 0.194),
@@ -247,7 +252,6 @@ def test_the_numbers_of_the_course_hold(mnist: Path, tmp_path: Path) -> None:
         assert metrics(folder, model, "validation")["accuracy"] == pytest.approx(validation, abs=0.01)
         assert figures["accuracy"] == pytest.approx(test, abs=0.01)
         assert figures["log_loss"] == pytest.approx(log_loss, rel=0.1)
-    assert metrics(folder, "linear", "validation")["log_loss_of_predicted_classes"] == pytest.approx(
-        3.2, abs=0.3
-    )
+    linear = load_scores(folder / "predictions/linear/scores.json")["validation"]
+    assert linear.metrics["log_loss_of_predicted_classes"] == pytest.approx(3.2, abs=0.3)
     assert_exports_agree(folder)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.test_pipeline import ALL, clone, dvc, run, stages_run
+from tests.test_pipeline import clone, dvc, run, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -147,36 +147,9 @@ def test_after_a_pull_nothing_runs(remote: Remote, tmp_path: Path) -> None:
     assert "Data and pipelines are up to date." in output
 
 
-def test_the_runner_pulls_by_itself(remote: Remote, tmp_path: Path) -> None:
-    folder = remote.clone(tmp_path / "clone")
-    output = run(sys.executable, "-m", "tools.parallel_repro", cwd=folder, **programs())
-    assert stages_run(output) == set()
-    assert "warning" not in output
-    assert outputs(folder) == outputs(remote.repository)
-    assert run("git", "status", "--porcelain", cwd=folder) == ""
-
-
-def test_the_runner_pulls_what_a_change_leaves_valid(remote: Remote, tmp_path: Path) -> None:
-    folder = remote.clone(tmp_path / "clone")
-    params = folder / "params.yaml"
-    params.write_text(params.read_text().replace("mistakes: 24", "mistakes: 8"))
-    output = run(sys.executable, "-m", "tools.parallel_repro", cwd=folder, **programs())
-    assert stages_run(output) == {"plot@linear", "plot@dnn"}
-
-
 def programs() -> dict[str, str]:
     """As after `make install`: the environment's own programs come first."""
     return {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def test_without_the_remote_everything_runs(repository: Path, tmp_path: Path) -> None:
-    """What the tests above see not happen does happen in such a clone."""
-    folder = tmp_path / "clone"
-    run("git", "clone", "--quiet", str(repository), str(folder), cwd=repository)
-    (folder / ".dvc/config").write_text("")
-    output = run(sys.executable, "-m", "tools.parallel_repro", cwd=folder, **programs())
-    assert "Pulling" not in output
-    assert stages_run(output) == ALL
 
 
 @pytest.mark.parametrize("model", ["linear", "dnn"])

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.catalogue import CsvSource, IdxSource, SourceFile
-from digits.examples import Examples
-from digits.recipe import Recipe
+from digits.core.examples import Examples
+from digits.core.params import Recipe
+from digits.core.sources import CsvSource, IdxSource, SourceFile
 
 
 def examples(
@@ -37,14 +37,14 @@ def source_file(*urls: str, **more: object) -> SourceFile:
 
 
 def csv_source(of: Examples, **more: object) -> CsvSource:
-    """The catalogue's entry for ``train.csv`` with ``of`` in it."""
+    """The description of a source whose ``train.csv`` has ``of`` in it."""
     return CsvSource.model_validate(
         {"files": {"train": {"urls": ["train.csv"]}}, **_entry(of, "csv"), **more}
     )
 
 
 def idx_source(of: Examples, **more: object) -> IdxSource:
-    """The catalogue's entry for the files ``images`` and ``labels`` with ``of`` in them."""
+    """The description of a source whose files ``images`` and ``labels`` have ``of`` in them."""
     files = {"train_images": {"urls": ["images"]}, "train_labels": {"urls": ["labels"]}}
     return IdxSource.model_validate({"files": files, **_entry(of, "idx"), **more})
 
@@ -60,38 +60,21 @@ def _entry(of: Examples, kind: str) -> dict[str, object]:
     }
 
 
-NOT_DISTORTED = {
-    "rotation": 0.0,
-    "shift": 0.0,
-    "zoom": 0.0,
-    "shear": 0.0,
-    "elastic": 0.0,
-    "elastic_scale": 5.0,
-}
-
-
 def recipe(**changes: object) -> Recipe:
     """A linear classifier's short training by plain gradient descent, but for ``changes``."""
     plain: dict[str, object] = {
         "hidden_units": [],
-        "normalization": None,
-        "input_dropout": 0.0,
         "dropout": 0.0,
         "l1": 0.0,
         "l2": 0.0,
         "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "schedule": "constant",
-        "initial_accumulator": 0.1,
         "momentum": 0.0,
-        "weight_decay": 0.0,
-        "averaging": 0.0,
+        "learning_rate": 0.1,
         "clip_norm": None,
         "batch_size": 4,
         "steps": 6,
         "periods": 2,
         "snapshots": [],
         "seed": 0,
-        "augmentation": NOT_DISTORTED,
     }
     return Recipe.model_validate({**plain, **changes})

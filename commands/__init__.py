@@ -1,1 +1,0 @@
-"""What is done with the pipeline's results, from outside the pipeline."""

@@ -1,0 +1,259 @@
+"""The verbs of ``python -m digits``: what each takes; the work is done in the module of its name."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digits.core.errors import InputError, printable
+from digits.core.stage import escape_unprintable
+
+# What a command needs is imported when it runs: --help answers at once.
+app = typer.Typer(
+    name="digits",
+    help="Use the trained models; compare, repeat, check and show the experiments. "
+    "To train: make run, or dvc repro.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Style(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+sweep = typer.Typer(no_args_is_help=True, help="Search better parameters: many trainings of one model.")
+app.add_typer(sweep, name="sweep")
+
+
+def _models() -> list[str]:
+    """The models that were trained, for a shell to complete."""
+    return sorted(path.parent.name for path in Path("models").glob("*/model.tflite"))
+
+
+def _recipes() -> list[str]:
+    return sorted(path.stem for path in Path("recipes").glob("*.yaml"))
+
+
+def _sweeps() -> list[str]:
+    return sorted(path.stem for path in Path("sweeps").glob("*.yaml"))
+
+
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="A git revision, a DVC experiment, or workspace.")] = "HEAD",
+    after: Annotated[str, typer.Argument(help="Another one.")] = "workspace",
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="MODEL MODEL", help="Compare two models: the first's one with the second's other."
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Markdown is for a pull request.")] = Format.TABLE,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with status 1 if a figure is 'worse' beyond noise, or under a bound: "
+            "'test/accuracy < 0.9', 'dnn/validation/log_loss change > 0.01'. Can be given again.",
+        ),
+    ] = None,
+) -> None:
+    """Show which parameters and metrics differ, and whether a difference is more than chance.
+
+    Where DVC's cache or remote has the predictions of both, they are compared image by image
+    (McNemar's exact test, paired bootstrap); otherwise accuracies are compared by their counts alone.
+    """
+    from digits.cli.compare import main
+
+    sys.exit(main(before, after, between=between, style=format.value, conditions=fail_if or []))
+
+
+@app.command()
+def predict(
+    images: Annotated[
+        list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")
+    ],
+    model: Annotated[str, typer.Option(help="Which network answers.", autocompletion=_models)] = "dnn",
+    format: Annotated[Style, typer.Option(help="How the answers are printed.")] = Style.TABLE,
+) -> None:
+    """Say what is on pictures of any size, dark on light or light on dark.
+
+    Each is framed as the training images are: the ink is found, scaled and placed as theirs; what was
+    done is said beside the answer.
+    """
+    from digits.cli.predict import main
+
+    sys.exit(main(images, model=model, style=format.value))
+
+
+@app.command()
+def recipe(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One of recipes/; without it, all are listed.", autocompletion=_recipes),
+    ] = None,
+) -> None:
+    """Make params.yaml that of a named recipe: then make run, or dvc repro.
+
+    data.source and models of your own stay as they are.
+    """
+    from digits.cli.recipe import main
+
+    sys.exit(main(name))
+
+
+@sweep.command("run")
+def run_sweep(
+    name: Annotated[str, typer.Argument(help="One of sweeps/.", autocompletion=_sweeps)] = "dnn",
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many in all, instead of what the sweep says.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; as many as there are cores, if not given.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="A Ray cluster: host:6379 from one of its nodes, ray://host:10001 from anywhere. "
+            "This machine alone, if not given.",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")] = False,
+) -> None:
+    """Train the trials of sweeps/NAME.yaml, and write metrics/sweeps/NAME.
+
+    The validation split alone judges them. What is done is written down trial by trial.
+    """
+    from digits.cli.sweep.run import main
+
+    sys.exit(main(name, trials=trials, workers=workers, address=address, resume=resume))
+
+
+@sweep.command("apply")
+def apply_sweep(
+    name: Annotated[str, typer.Argument(help="A sweep that was run.", autocompletion=_sweeps)] = "dnn",
+    trial: Annotated[int | None, typer.Option(help="Its number; the best, if not given.")] = None,
+) -> None:
+    """Put a sweep's best trial into params.yaml: then dvc repro, and commit it as an experiment.
+
+    Comments and other settings stay as they are.
+    """
+    from digits.cli.sweep.apply import main
+
+    sys.exit(main(name, trial=trial))
+
+
+@app.command()
+def plots(
+    revisions: Annotated[
+        list[str] | None, typer.Argument(help="None: the workspace. One or two: what differs.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The page.")] = Path("dvc_plots/index.html"),
+    open_page: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Write DVC's plots as a page that needs no network."""
+    from digits.cli.plots import main
+
+    sys.exit(main(revisions or [], output=output, open_page=open_page))
+
+
+@app.command()
+def report(
+    output: Annotated[Path, typer.Option(help="The page.")] = Path("report/index.html"),
+    open_page: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Write the last run's results as one page: figures, a board to draw on, mistakes, experiments.
+
+    It needs no network and nothing beside it: send it by e-mail as it is.
+    """
+    from digits.cli.report.page import main
+
+    sys.exit(main(output=output, open_page=open_page))
+
+
+@app.command()
+def card() -> None:
+    """Write a card for each model: what it is, its figures, its limits.
+
+    report/<model>.md, in the Hugging Face Hub's format: there it is the README.md beside the model's files.
+    """
+    from digits.cli.report.card import main
+
+    sys.exit(main())
+
+
+@app.command()
+def repeat(
+    seeds: Annotated[int, typer.Option(help="How many trainings of each model.")] = 5,
+    model: Annotated[list[str] | None, typer.Option(help="All models, if not given.")] = None,
+    save: Annotated[bool, typer.Option(help="Write metrics/repeats/ anew, to be committed.")] = False,
+) -> None:
+    """Train with several seeds, and show each metric's mean, deviation and 95 % interval.
+
+    Only the seed of the training changes: the data stay split as they are.
+    """
+    from digits.cli.repeat import main
+
+    sys.exit(main(seeds, models=model or [], save=save))
+
+
+@app.command()
+def fingerprint() -> None:
+    """Write metrics/environment.json: what the committed results were computed on."""
+    from digits.cli.environment import main
+
+    sys.exit(main())
+
+
+@app.command()
+def metrics() -> None:
+    """Show what the last run's models reach, in one table."""
+    from digits.cli.metrics import main
+
+    sys.exit(main())
+
+
+@app.command()
+def verify(
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            help="How far a metric may be off, relative or absolute. "
+            "Rounding in the first step, as another processor's, was seen to move a log loss by up to "
+            "0.0008; one answer more or less in 360 moves the accuracy by 0.0028."
+        ),
+    ] = 1e-3,
+) -> None:
+    """Run what is committed at HEAD afresh, in a temporary folder, and compare with its dvc.lock.
+
+    Exit status 0 if every output has the same bytes, or all metrics are within the tolerance; else 1.
+    """
+    from digits.cli.verify import main
+
+    sys.exit(main(tolerance=tolerance))
+
+
+def run() -> None:
+    """The command line; what a person can mend ends in one line and exit status 1."""
+    escape_unprintable()
+    try:
+        app(prog_name="digits")
+    except (InputError, OSError) as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except Exception as error:
+        # What DVC says of its own repository, dvc.yaml or remotes; not imported before it is needed.
+        if any(kind.__module__ == "dvc.exceptions" for kind in type(error).__mro__):
+            sys.exit(f"error: {printable(str(error))}")
+        raise

@@ -1,0 +1,105 @@
+"""Labelled images as the pipeline holds them, in memory and in a file."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.files import replacing
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Images with their labels, and what is needed to read either.
+
+    Attributes:
+        images: ``uint8 [n, height, width]``, each pixel in 0–``pixel_maximum``.
+        labels: ``uint8 [n]``, each an index into ``class_names``.
+        pixel_maximum: the value of full ink.
+        class_names: one for each class, in the order of the labels.
+    """
+
+    images: Images
+    labels: Labels
+    pixel_maximum: int
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def height(self) -> int:
+        return int(self.images.shape[1])
+
+    @property
+    def width(self) -> int:
+        return int(self.images.shape[2])
+
+    def take(self, rows: NDArray[np.intp] | slice) -> "Examples":
+        """The examples at ``rows``, in that order."""
+        return Examples(self.images[rows], self.labels[rows], self.pixel_maximum, self.class_names)
+
+    def digest(self) -> bytes:
+        """SHA-256 of all that they are."""
+        made_of = self.images.shape, self.images.dtype.str, self.pixel_maximum, self.class_names
+        return sha256(repr(made_of).encode() + self.images.tobytes() + self.labels.tobytes()).digest()
+
+    def rows_per_class(self) -> dict[str, int]:
+        """How many examples each class has, by its name."""
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def save(self, path: Path) -> None:
+        """Write a ``.npz`` file that :meth:`load` reads; the same examples give the same bytes."""
+        with replacing(path) as partial, partial.open("wb") as file:
+            # NumPy stamps every member of the archive with the same date, and compression
+            # would cost more time than the space is worth.
+            np.savez(
+                file,
+                images=self.images,
+                labels=self.labels,
+                pixel_maximum=np.int64(self.pixel_maximum),
+                class_names=np.array(self.class_names),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Examples":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: the file is no such file, or a damaged one.
+            OSError: it can't be opened.
+        """
+        with path.open("rb") as file:
+            try:
+                with ZipFile(file) as archive:
+                    images, labels = _array(archive, "images"), _array(archive, "labels")
+                    pixel_maximum = int(_array(archive, "pixel_maximum"))
+                    class_names = tuple(_array(archive, "class_names").tolist())
+                if images.dtype != np.uint8 or images.ndim != 3:
+                    raise ValueError(f"images are {images.dtype} {images.shape}")
+                if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+                    raise ValueError(f"labels are {labels.dtype} {labels.shape}, images {images.shape}")
+            # The libraries let a dozen kinds out, RuntimeError and OSError among them.
+            except Exception as error:
+                raise InputError(
+                    path, found=f"a damaged file ({error})", expected="a split", do="dvc repro split"
+                ) from None
+        return cls(images, labels, pixel_maximum, class_names)
+
+
+def _array(archive: ZipFile, name: str) -> NDArray[Any]:
+    """An array in NumPy's archive, all of it: what np.load leaves unread, it doesn't check the sum of."""
+    with archive.open(f"{name}.npy") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):
+            raise ValueError(f"{name} has more bytes than its shape {array.shape} takes")
+    return array

@@ -1,0 +1,123 @@
+"""The schema of params.yaml: what it may say, and of what kind each value is."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from digits.core.errors import InputError
+from digits.core.yaml_files import Section, read_mapping, validated
+
+FILE = Path("params.yaml")
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Units = Annotated[int, Field(gt=0, le=100_000)]
+Step = Annotated[int, Field(gt=0)]
+
+
+class Data(Section):
+    source: str = Field(min_length=1, description="a folder of data/sources")
+    rows: int | None = Field(gt=0, description="of train and validation together; None: all")
+    validation_fraction: float = Field(gt=0, lt=1)
+    test_fraction: float = Field(gt=0, lt=1, description="where the source has no test file")
+    seed: Seed
+
+
+class Explore(Section):
+    pixel: int = Field(gt=0)
+    per_class: int = Field(gt=0, le=50)
+    seed: Seed
+
+
+class Augmentation(Section):
+    """How training images are distorted, anew each time that they are learnt from; 0: not at all."""
+
+    rotation: float = Field(0.0, ge=0, le=180, description="degrees, at most, to either side")
+    shift: float = Field(0.0, ge=0, allow_inf_nan=False, description="pixels, at most, to any side")
+    zoom: float = Field(0.0, ge=0, lt=1, description="share of a side, each side by itself")
+    shear: float = Field(0.0, ge=0, le=1, description="share of the height")
+    elastic: float = Field(0.0, ge=0, allow_inf_nan=False, description="pixels, standard deviation")
+    elastic_scale: float = Field(5.0, gt=0, allow_inf_nan=False, description="pixels that move together")
+
+    @property
+    def off(self) -> bool:
+        """Whether images are learnt from as they are."""
+        return not (self.rotation or self.shift or self.zoom or self.shear or self.elastic)
+
+
+class Recipe(Section):
+    """The network of one model and its training. What params.yaml leaves out is off."""
+
+    hidden_units: list[Units] = Field(description="of each hidden layer; none: a linear classifier")
+    dropout: float = Field(ge=0, lt=1, description="share of each hidden layer's outputs")
+    l1: float = Field(ge=0, allow_inf_nan=False)
+    l2: float = Field(ge=0, allow_inf_nan=False)
+    optimizer: Literal["adagrad", "adam", "adamw", "sgd"]
+    learning_rate: float = Field(gt=0, allow_inf_nan=False)
+    clip_norm: float | None = Field(gt=0, allow_inf_nan=False, description="of each variable's gradient")
+    batch_size: int = Field(gt=0, le=1_000_000)
+    steps: int = Field(gt=0, le=100_000_000)
+    periods: int = Field(gt=0, le=100_000)
+    snapshots: list[Step]
+    seed: Seed
+
+    # Options of recipes/ that the course doesn't have.
+    normalization: Literal["batch"] | None = None
+    input_dropout: float = Field(0.0, ge=0, lt=1, description="share of the pixels")
+    initial_accumulator: float = Field(0.1, ge=0, allow_inf_nan=False, description="of adagrad")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False, description="of adamw")
+    schedule: Literal["constant", "cosine"] = "constant"
+    averaging: float = Field(0.0, ge=0, lt=1, description="momentum of the running average of the weights")
+    augmentation: Augmentation = Field(default_factory=Augmentation.model_construct)
+
+    @model_validator(mode="after")
+    def _steps_add_up(self) -> "Recipe":
+        if self.steps % self.periods:
+            raise ValueError(
+                f"{self.periods} periods of {self.steps} steps, expected steps to be a multiple of periods"
+            )
+        if late := [step for step in self.snapshots if step > self.steps]:
+            raise ValueError(
+                f"a snapshot at step {late[0]} of {self.steps}, expected snapshots up to the last step"
+            )
+        if self.snapshots != sorted(set(self.snapshots)):
+            raise ValueError(f"snapshots {self.snapshots}, expected rising steps")
+        return self
+
+
+class Plot(Section):
+    mistakes: int = Field(gt=0, le=200)
+    noise_below: float = Field(ge=-1, le=1)
+    alike_above: float = Field(ge=0, le=1)
+
+
+class Params(Section):
+    data: Data
+    explore: Explore
+    train: dict[str, Recipe]
+    plot: Plot
+
+    def recipe(self, model: str) -> Recipe:
+        """The training of one model.
+
+        Raises:
+            InputError: params.yaml has none of that name.
+        """
+        if model not in self.train:
+            raise InputError(
+                f"{FILE}, train",
+                found=f"no model {model!r}",
+                expected=f"one of {', '.join(self.train)}",
+                do="name one of these, or add a section",
+            )
+        return self.train[model]
+
+
+def load_params(root: Path) -> Params:
+    """Read all of params.yaml: a stage that uses one key still refuses to start beside a wrong one.
+
+    Raises:
+        InputError: with a line for each key that is unknown, missing, of a wrong type or out of range.
+    """
+    return validated(Params, read_mapping(root / FILE), path=FILE)

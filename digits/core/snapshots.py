@@ -1,0 +1,72 @@
+"""The first layer's weights at some steps of a training, handed on in snapshots.npz."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.files import replacing
+
+#: The name of a network's last layer, which is its first one too where there is no hidden layer.
+OUTPUT_LAYER = "logits"
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The first layer at one step: weights ``float32 [height, width, units]``, biases ``[units]``."""
+
+    step: int
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """Snapshots of one training, in order.
+
+    Attributes:
+        layer: the name of the layer that they show.
+        taken: one for each step.
+    """
+
+    layer: str
+    taken: Sequence[Snapshot]
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the layer is a hidden one; else its units are the classes."""
+        return self.layer != OUTPUT_LAYER
+
+    def save(self, path: Path) -> None:
+        """Write a ``.npz`` file that :meth:`load` reads: steps, weights, biases and the layer's name."""
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez(
+                file,
+                steps=np.array([each.step for each in self.taken], np.int64),
+                weights=np.array([each.weights for each in self.taken], np.float32),
+                biases=np.array([each.biases for each in self.taken], np.float32),
+                layer=np.array(self.layer),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Snapshots":
+        """Read what :meth:`save` wrote, without TensorFlow.
+
+        Raises:
+            InputError: the file is damaged.
+            OSError: it can't be read.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                steps = archive["steps"].tolist()
+                rows = zip(steps, archive["weights"], archive["biases"], strict=True)
+                return cls(str(archive["layer"]), [Snapshot(*row) for row in rows])
+        except (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
+            raise InputError(
+                path, found=f"a damaged file ({error})", expected="snapshots", do="dvc repro train"
+            ) from None

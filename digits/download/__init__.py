@@ -1,0 +1,1 @@
+"""Bring a data source's files here."""

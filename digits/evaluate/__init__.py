@@ -1,0 +1,1 @@
+"""Score networks on labelled images."""

@@ -1,0 +1,83 @@
+"""What the examples look like before anything is trained on them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.examples import Examples
+from digits.core.files import replacing
+
+
+def describe(examples: Examples) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """pandas' ``describe()`` of the features and of the labels, as the course's notebook shows them.
+
+    Features are pixels scaled to 0–1, named by their column in the course's CSV (from 1, row by
+    row); statistics are the rows of both tables.
+    """
+    pixels = pd.DataFrame(
+        examples.images.reshape(len(examples), -1),
+        columns=range(1, examples.height * examples.width + 1),
+    )
+    # Of all columns at once, and scaled afterwards: describe() takes them one by one, which is slow.
+    low, median, high = pixels.quantile([0.25, 0.5, 0.75]).to_numpy()
+    statistics = {
+        "mean": pixels.mean(),
+        "std": pixels.std(),
+        "min": pixels.min(),
+        "25%": low,
+        "50%": median,
+        "75%": high,
+        "max": pixels.max(),
+    }
+    features = pd.DataFrame(statistics) / examples.pixel_maximum
+    features.insert(0, "count", float(len(examples)))
+    return features.T, pd.DataFrame({"label": examples.labels}).describe()
+
+
+def save_description(examples: Examples, folder: Path, name: str) -> None:
+    """Write both tables of :func:`describe` as ``<name>_features.csv`` and ``<name>_labels.csv``."""
+    for kind, table in zip(("features", "labels"), describe(examples), strict=True):
+        with replacing(folder / f"{name}_{kind}.csv") as partial:
+            table.to_csv(partial, float_format="%.6g", lineterminator="\n")
+
+
+def pixel_position(pixel: int, examples: Examples) -> tuple[int, int]:
+    """Row and column of a pixel numbered from 1, row by row.
+
+    Raises:
+        InputError: the images have no such pixel.
+    """
+    count = examples.height * examples.width
+    if not 1 <= pixel <= count:
+        raise InputError(
+            "params.yaml, explore.pixel",
+            found=str(pixel),
+            expected=f"1 to {count}, a pixel of {examples.height} × {examples.width}",
+            do="change the value",
+        )
+    return divmod(pixel - 1, examples.width)
+
+
+def ink_frequency(examples: Examples) -> NDArray[np.float64]:
+    """The share of images in which each pixel isn't zero, ``[height, width]``."""
+    return np.asarray(np.count_nonzero(examples.images, axis=0) / len(examples))
+
+
+def class_statistics(examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each class's images, both ``[classes, height, width]``."""
+    groups = [examples.images[examples.labels == label] for label in range(len(examples.class_names))]
+    means = np.stack([group.mean(axis=0) for group in groups])
+    return means, np.stack([group.std(axis=0) for group in groups])
+
+
+def sample_per_class(examples: Examples, count: int, seed: int) -> NDArray[np.intp]:
+    """Random rows of each class, ``[classes, count]``, -1 where a class has fewer examples."""
+    random = np.random.default_rng(seed)
+    rows = np.full((len(examples.class_names), count), -1, np.intp)
+    for label in range(len(examples.class_names)):
+        drawn = random.permutation(np.flatnonzero(examples.labels == label))[:count]
+        rows[label, : len(drawn)] = drawn
+    return rows

@@ -1,0 +1,226 @@
+"""Figures of one model: its training, its answers, its weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from digits.core.history import History, Split
+from digits.figures.style import (
+    INK,
+    SCALE,
+    SIGNED,
+    TITLE_WIDTH,
+    TRAIN,
+    VALIDATION,
+    blank,
+    line_count,
+    name_ticks,
+    styled,
+    wrap,
+)
+from digits.figures.tiles import Tiles, add_scale
+
+if TYPE_CHECKING:
+    from digits.evaluate.calibration import Bin
+
+
+@styled
+def training_curves(history: History, title: str) -> Figure:
+    """Both log losses and accuracy on train and validation, over steps.
+
+    Args:
+        history: of the training.
+        title: names the model.
+    """
+    panels = (
+        ("log_loss", "Log loss (of probabilities)", "nats per example"),
+        ("log_loss_of_predicted_classes", "Log loss of predicted classes", "nats per example"),
+        ("accuracy", "Accuracy", "share of examples"),
+    )
+    figure = Figure(figsize=(15, 4.6))  # all labels are known, so no layout has to be found
+    figure.subplots_adjust(0.05, 0.13, 0.99, 0.83, wspace=0.2)
+    figure.suptitle(title)
+    for ax, (name, label, unit) in zip(figure.subplots(1, 3), panels, strict=True):
+        steps = history.steps
+        marker = "o" if len(steps) <= 20 else None
+        styles: tuple[tuple[Split, str, str], ...] = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"))
+        for split, color, line in styles:
+            figures = history.figures(split, name)
+            ax.plot(steps, figures, color=color, linestyle=line, marker=marker, label=split)
+        ax.set(title=label, xlabel="step", ylabel=unit)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False)
+        if name != "accuracy":
+            ax.set_ylim(bottom=0)
+    return figure
+
+
+@styled
+def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str) -> Figure:
+    """A confusion matrix as a heat map; each row, a true class, sums to 1.
+
+    Args:
+        matrix: counts ``[classes, classes]``, row = true class.
+        class_names: in the order of the rows.
+        title: names the model and the split.
+    """
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    count = len(class_names)
+    side = min(max(6.5, 0.7 * count), 24.0)
+    figure = blank(side + 1.4, side)
+    ax = figure.subplots()
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
+    ax.set_xticks(**name_ticks(class_names))
+    ax.set_yticks(range(count), class_names)
+    ax.set(title=title, xlabel="predicted class", ylabel="true class")
+    ax.spines[:].set_visible(False)
+    if count <= 30:
+        for row, column in zip(*np.nonzero(matrix), strict=True):
+            share = shares[row, column]
+            ax.text(
+                column,
+                row,
+                f"{share:.2f}".removeprefix("0") if share >= 0.005 else "<.01",
+                ha="center",
+                va="center",
+                fontsize=10,
+                color="white" if share > 0.5 else "black",
+            ).set_in_layout(False)  # it lies within the axes, and measuring takes time
+    return figure
+
+
+@styled
+def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
+    """Reliability diagrams: how often answers are right by the confidence that they are given with.
+
+    On the diagonal a network is as sure as it may be; below it is too sure.
+
+    Args:
+        bins: answers by confidence, by split.
+        title: names the model.
+    """
+    width = max(5.2 * len(bins), TITLE_WIDTH)
+    figure = Figure(figsize=(width, 5.4))  # all labels are known, so no layout has to be found
+    figure.subplots_adjust(0.75 / width, 0.2, 1 - 0.15 / width, 0.86)
+    figure.suptitle(title)
+    panels = figure.subplots(1, len(bins), squeeze=False)[0]
+    for ax, (split, found) in zip(panels, bins.items(), strict=True):
+        total = sum(at.answers for at in found)
+        ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as right")
+        ax.plot(
+            [at.confidence for at in found],
+            [at.accuracy for at in found],
+            color=TRAIN,
+            marker="o",
+            label="answers",
+        )
+        ax.bar(
+            [at.low for at in found],
+            [at.answers / total for at in found],
+            [at.high - at.low for at in found],
+            align="edge",
+            color=VALIDATION,
+            alpha=0.3,
+            edgecolor="white",
+            label="share of all answers",
+        )
+        ax.set(title=split, xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+        ax.grid(alpha=0.3)
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)
+    return figure
+
+
+@styled
+def weight_pictures(weights: NDArray[np.float32], titles: Sequence[str], title: str) -> Figure:
+    """The first layer's weights, a picture for each unit, ten in a row.
+
+    One colour scale for all of them, so that they can be compared; zero is white.
+
+    Args:
+        weights: ``[height, width, units]``.
+        titles: over each picture.
+        title: names the model and the step.
+    """
+    return _weights(weights, titles, title)[0]
+
+
+def _weights(weights: NDArray[np.float32], titles: Sequence[str], title: str) -> tuple[Figure, Tiles]:
+    """The figure of :func:`weight_pictures`, and where the pictures are in it."""
+    limit = float(np.abs(weights).max()) or 1.0
+    height, width, units = weights.shape
+    wrapped = wrap(titles, 12)
+    tiles = Tiles(height, width, columns=10, cell=1.0, lines=line_count(wrapped))
+    figure, ax = tiles.figure(units, beside=SCALE)
+    pictures = np.moveaxis(weights, -1, 0)
+    image = tiles.draw(ax, pictures, wrapped, cmap=SIGNED, vmin=-limit, vmax=limit)
+    add_scale(figure, ax, image, "weight")
+    figure.suptitle(title)
+    return figure, tiles
+
+
+#: What is said of a unit, and the colour of its frame (Okabe and Ito).
+VERDICTS = {"dead": "#000000", "noise": "#E69F00", "alike": "#009E73"}
+
+
+@styled
+def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: str) -> Figure:
+    """Weight pictures of hidden units, with a frame and a word where something is said of one.
+
+    Args:
+        weights: ``[height, width, units]``.
+        verdicts: a key of :data:`VERDICTS`, or nothing, for each unit.
+        title: names the model and the step.
+    """
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in VERDICTS)
+    titles = [f"{unit} {verdict}".rstrip() for unit, verdict in enumerate(verdicts)]
+    figure, tiles = _weights(weights, titles, f"{title}\n{len(verdicts)} units: {counts}")
+    for unit, verdict in enumerate(verdicts):
+        if verdict:
+            frame = Rectangle(
+                tiles.place(unit),
+                tiles.width,
+                tiles.height,
+                fill=False,
+                color=VERDICTS[verdict],
+                lw=3,
+                clip_on=False,
+            )
+            frame.set_in_layout(False)
+            figure.axes[0].add_artist(frame)
+    return figure
+
+
+@styled
+def mistakes(
+    images: NDArray[np.uint8],
+    captions: Sequence[str],
+    pixel_maximum: int,
+    title: str,
+) -> Figure:
+    """Pictures with a caption each: what was taken for what.
+
+    Args:
+        images: ``uint8 [n, height, width]``; none is drawn as a sentence that says so.
+        captions: of each image.
+        pixel_maximum: the value of full ink.
+        title: names the model and the split.
+    """
+    if not len(images):
+        figure = blank(TITLE_WIDTH, 1.5)
+        figure.suptitle(f"{title}\nnone: every answer was right")
+        return figure
+    wrapped = wrap(captions, 18)
+    _, height, width = images.shape
+    tiles = Tiles(height, width, columns=8, cell=1.3, lines=line_count(wrapped))
+    figure, ax = tiles.figure(len(images))
+    tiles.draw(ax, images, wrapped, cmap=INK, vmin=0, vmax=pixel_maximum)
+    figure.suptitle(title)
+    return figure

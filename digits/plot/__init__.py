@@ -1,0 +1,1 @@
+"""Compute what figures of a model show."""

@@ -1,0 +1,1 @@
+"""Read the raw files and divide them."""

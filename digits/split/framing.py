@@ -1,0 +1,55 @@
+"""Measure how the images of a data set are framed: how large their ink is, and where it lies.
+
+MNIST's digits were scaled to fit a box of 20 × 20 pixels and put into 28 × 28 by their centre of mass
+(LeCun et al. 1998, section III.A). Other data have other customs, so they are measured, not assumed.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core.examples import Examples
+from digits.core.model_input import ModelInput
+
+#: So many training images are looked at.
+MEASURED = 2_000
+
+
+def measure_framing(examples: Examples) -> ModelInput:
+    """Return what a network trained on ``examples`` takes: their size, classes and framing."""
+    images = examples.images[:MEASURED]
+    ink = images[np.asarray(images.any(axis=(1, 2)))].astype(np.float64)
+    if not len(ink):
+        ink = np.ones((1, examples.height, examples.width))
+    rows, columns = (extents(np.asarray(ink.any(axis=axis))) for axis in (2, 1))
+    sides = np.maximum(rows[:, 1] - rows[:, 0], columns[:, 1] - columns[:, 0])
+    places: dict[Literal["mass", "box"], NDArray[np.float64]] = {
+        "mass": np.array([centre_of_mass(image) for image in ink]),
+        "box": np.column_stack([rows.mean(axis=1), columns.mean(axis=1)]),
+    }
+    centring = min(places, key=lambda name: float(places[name].std(axis=0).sum()))
+    row, column = places[centring].mean(axis=0).round(3).tolist()
+    return ModelInput(
+        height=examples.height,
+        width=examples.width,
+        pixel_maximum=examples.pixel_maximum,
+        class_names=examples.class_names,
+        box=int(np.median(sides)),
+        centring=centring,
+        centre=(row, column),
+    )
+
+
+def extents(any_ink: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where each row's true values begin and end, ``[n, 2]``."""
+    length = any_ink.shape[1]
+    return np.column_stack([any_ink.argmax(axis=1), length - any_ink[:, ::-1].argmax(axis=1)])
+
+
+def centre_of_mass(ink: NDArray[np.floating]) -> tuple[float, float]:
+    """Row and column, in pixels from the first pixel's edge."""
+    ink = ink.astype(np.float64)
+    total = ink.sum()
+    rows, columns = (np.arange(side) + 0.5 for side in ink.shape)
+    return float(ink.sum(axis=1) @ rows / total), float(ink.sum(axis=0) @ columns / total)

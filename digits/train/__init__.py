@@ -1,0 +1,1 @@
+"""Build, train and export networks."""

@@ -1,0 +1,48 @@
+"""TensorFlow and Keras, imported as this project needs them: lean, quiet, the same every time.
+
+Import both from here. What must be settled before TensorFlow starts is settled while this module
+is imported, since TensorFlow reads it just once.
+"""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from digits.train.hiding import hidden
+
+# Keras and TensorFlow import these where they are installed and work without: a third of their start.
+_OPTIONAL = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# oneDNN picks kernels by the CPU at hand, and with them the order in which numbers are added up.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# The networks are small, and the same bytes must come out on one machine with and without a GPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """While the block runs, no garbage is looked for, nor later among the 300,000 objects that it made."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+with hidden(*_OPTIONAL), _uncollected():
+    # TensorFlow imports Keras when it is first asked for.
+    import keras
+    import tensorflow as tf
+
+# One thread: two trainings side by side don't fight over the cores, sums are added up in one
+# order however many cores there are, and at this size more threads are no faster.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+
+__all__ = ["keras", "tf"]

@@ -1,0 +1,133 @@
+"""Write a trained network so that the same network gives the same bytes."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
+
+from digits.core.files import replacing
+from digits.train.backend import keras, tf
+from digits.train.network import normalization
+
+#: What the ONNX file is written in: old enough for every runtime of the last years.
+ONNX_OPSET, ONNX_IR = 13, 8
+
+#: The earliest date that a ZIP archive can hold.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save_keras(model: "keras.Model", path: Path) -> None:
+    """Write ``model`` as a ``.keras`` file without what Keras adds of the clock and of memory addresses."""
+    with replacing(path) as partial:
+        model.save(partial)
+        with zipfile.ZipFile(partial) as archive:
+            members = {name: archive.read(name) for name in sorted(archive.namelist())}
+        metadata = json.loads(members["metadata.json"]) | {"date_saved": "1980-01-01@00:00:00"}
+        members["metadata.json"] = json.dumps(metadata).encode()
+        config = _with_ordinal_ids(json.loads(members["config.json"]), {})
+        members["config.json"] = json.dumps(config).encode()
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+
+
+def _with_ordinal_ids(node: Any, ordinals: dict[int, int]) -> Any:
+    """The configuration with objects shared by layers numbered 1, 2, …: Keras names them by address."""
+    if isinstance(node, list):
+        return [_with_ordinal_ids(item, ordinals) for item in node]
+    if isinstance(node, dict):
+        return {
+            key: ordinals.setdefault(value, len(ordinals) + 1)
+            if key == "shared_object_id"
+            else _with_ordinal_ids(value, ordinals)
+            for key, value in node.items()
+        }
+    return node
+
+
+def save_tflite(model: "keras.Model", path: Path) -> None:
+    """Write ``model`` as a LiteRT (``.tflite``) file: float32, the model's own inputs and outputs.
+
+    What it learnt goes in as constants: turning variables into them takes the converter as long again.
+    """
+    learnt, other = (
+        [tf.constant(variable.numpy()) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    )
+
+    def logits(images: Any) -> Any:
+        return model.stateless_call(learnt, other, images, training=False)[0]
+
+    images = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="images")
+    function = tf.function(logits, input_signature=[images], autograph=False).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    with replacing(path) as partial:
+        partial.write_bytes(converter.convert())
+
+
+def save_onnx(model: "keras.Model", path: Path) -> None:
+    """Write ``model`` as an ONNX file, in float32: ``images [n, height, width]`` to ``logits [n, classes]``.
+
+    Layer by layer, with ONNX's own helpers: Keras's export goes through tf2onnx, which would take each
+    training a third of a second.
+
+    Raises:
+        NotImplementedError: a layer that this doesn't know.
+    """
+    nodes: list[NodeProto] = []
+    tensors: list[TensorProto] = []
+    flowing = "images"  # the name of the tensor that the next layer takes
+
+    def add(operation: str, layer: str, *values: NDArray[np.float32]) -> None:
+        nonlocal flowing
+        names = [f"{layer}/{name}" for name in ("weights", "bias")[: len(values)]]
+        tensors.extend(
+            numpy_helper.from_array(value, name) for value, name in zip(values, names, strict=True)
+        )
+        output = f"{layer}/{operation}"
+        nodes.append(helper.make_node(operation, [flowing, *names], [output], name=output))
+        flowing = output
+
+    for layer in model.layers:
+        match layer:
+            case keras.layers.Rescaling(offset=0.0):
+                add("Mul", layer.name, np.array(layer.scale, np.float32))
+            case keras.layers.Flatten():
+                add("Flatten", layer.name)
+            case keras.layers.Dense():
+                add("Gemm", layer.name, layer.kernel.numpy(), layer.bias.numpy())
+                match layer.activation.__name__:
+                    case "linear":
+                        pass
+                    case "relu":
+                        add("Relu", layer.name)
+                    case other:
+                        raise NotImplementedError(f"the activation {other} in ONNX")
+            case keras.layers.BatchNormalization():
+                factor, offset = normalization(layer)
+                add("Mul", f"{layer.name}/factor", factor)
+                add("Add", f"{layer.name}/offset", offset)
+            case keras.layers.ReLU():
+                add("Relu", layer.name)
+            case keras.layers.Dropout():
+                pass  # does nothing but while training
+            case _:
+                raise NotImplementedError(f"the layer {layer.name} ({type(layer).__name__}) in ONNX")
+    nodes[-1].output[0] = "logits"
+    graph = helper.make_graph(
+        nodes,
+        model.name,
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *model.input_shape[1:]])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", model.output_shape[1]])],
+        tensors,
+    )
+    exported = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", ONNX_OPSET)], ir_version=ONNX_IR
+    )
+    checker.check_model(exported, full_check=True)
+    with replacing(path) as partial:
+        partial.write_bytes(exported.SerializeToString(deterministic=True))

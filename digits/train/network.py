@@ -1,0 +1,66 @@
+"""Build a dense network from its recipe."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.core.params import Recipe
+from digits.core.snapshots import OUTPUT_LAYER
+from digits.train.backend import keras
+
+
+def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classes: int) -> "keras.Model":
+    """An untrained network from images as they are in the data to logits.
+
+    Scaling and flattening are its first layers, so that whoever loads it can't do them wrongly.
+    Without hidden units it is multinomial logistic regression, and starts at zero, as TensorFlow's
+    LinearClassifier does; hidden layers start at Glorot and Bengio's (2010) uniform weights. Batch
+    normalization (Ioffe and Szegedy 2015) stands between a hidden layer and its ReLU.
+    """
+    regularizer = keras.regularizers.L1L2(recipe.l1, recipe.l2) if recipe.l1 or recipe.l2 else None
+    layers = [
+        keras.Input((height, width), name="images"),
+        keras.layers.Rescaling(1 / pixel_maximum, name="scale"),
+        keras.layers.Flatten(name="flatten"),
+    ]
+    if recipe.input_dropout:
+        layers.append(keras.layers.Dropout(recipe.input_dropout, seed=recipe.seed, name="input_dropout"))
+    for number, units in enumerate(recipe.hidden_units, start=1):
+        layers.append(
+            keras.layers.Dense(
+                units,
+                activation=None if recipe.normalization else "relu",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=recipe.seed + number),
+                kernel_regularizer=regularizer,
+                name=f"hidden_{number}",
+            )
+        )
+        if recipe.normalization:
+            layers.append(keras.layers.BatchNormalization(momentum=0.95, name=f"normalize_{number}"))
+            layers.append(keras.layers.ReLU(name=f"relu_{number}"))
+        if recipe.dropout:
+            layers.append(
+                keras.layers.Dropout(recipe.dropout, seed=recipe.seed + number, name=f"dropout_{number}")
+            )
+    start = keras.initializers.GlorotUniform(seed=recipe.seed) if recipe.hidden_units else "zeros"
+    layers.append(
+        keras.layers.Dense(
+            classes, kernel_initializer=start, kernel_regularizer=regularizer, name=OUTPUT_LAYER
+        )
+    )
+    return keras.Sequential(layers, name="classifier")
+
+
+def first_layer(model: Any) -> Any:
+    """The first layer that learns."""
+    return next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+
+
+def normalization(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a trained batch normalization does to each unit: a factor, and what is added then."""
+    gamma, beta, mean, variance = (
+        variable.numpy() for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+    )
+    factor = gamma / np.sqrt(variance + np.float32(layer.epsilon))
+    return factor, beta - mean * factor

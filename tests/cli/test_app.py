@@ -1,0 +1,73 @@
+"""The command line itself: help, completion, and how fast both are."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+from digits.cli.app import app, run
+from tests.conftest import REPOSITORY
+
+VERBS = sorted(
+    str(command.callback.__name__) for command in app.registered_commands if command.callback is not None
+)
+
+
+def digits(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "digits", *words],
+        cwd=REPOSITORY,
+        env=os.environ | {"COLUMNS": "100", "TERM": "dumb"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_names_every_verb() -> None:
+    process = digits("--help")
+    assert process.returncode == 0
+    assert VERBS == [
+        "card",
+        "compare",
+        "fingerprint",
+        "metrics",
+        "plots",
+        "predict",
+        "recipe",
+        "repeat",
+        "report",
+        "verify",
+    ]
+    for verb in VERBS:
+        assert f" {verb} " in process.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_that_imports_nothing_heavy(verb: str) -> None:
+    process = digits(verb, "--help", PYTHONPROFILEIMPORTTIME="1")
+    assert process.returncode == 0
+    assert f"digits {verb}" in process.stdout
+    imported = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & {"numpy", "dvc", "tensorflow", "matplotlib", "pandas", "onnx", "jinja2"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_the_verbs(shell: str) -> None:
+    words = {"COMP_WORDS": "digits re", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "digits re"}
+    fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    process = digits(_DIGITS_COMPLETE=f"complete_{shell}", **words, **fish)
+    assert "recipe" in process.stdout
+    assert "report" in process.stdout
+    assert "repeat" in process.stdout
+    assert "predict" not in process.stdout
+
+
+def test_the_installed_command_is_the_same() -> None:
+    found = list(entry_points(group="console_scripts", name="digits"))
+    if not found:
+        pytest.skip("not installed: make install")
+    assert found[0].load() is run

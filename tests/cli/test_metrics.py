@@ -1,0 +1,65 @@
+"""``digits metrics``: the table of what is in metrics/."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from digits.cli.metrics import main
+from digits.core.errors import InputError
+from tests.conftest import REPOSITORY
+
+MODELS = {
+    "linear": {"accuracy": 0.96104, "log_loss": 0.24546, "macro_f1": 0.961},
+    "dnn": {"accuracy": 1.0, "log_loss": 123.45678, "macro_f1": 0.0},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Metrics, made up: on test all are 1 less than on validation."""
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    (tmp_path / "metrics").mkdir()
+    for model, figures in MODELS.items():
+        lower = {name: value - 1 for name, value in figures.items()}
+        (tmp_path / f"metrics/{model}.json").write_text(json.dumps({"validation": figures, "test": lower}))
+    (tmp_path / "metrics/data.json").write_text('{"train": 60000, "validation": 40, "test": 30}')
+    return tmp_path
+
+
+def test_the_numbers_are_those_of_the_files(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(root=root) == 0
+    splits, heads, line, *rows, empty, counts = capsys.readouterr().out.splitlines()
+    assert splits.split() == ["model", *["validation"] * 3, *["test"] * 3]
+    assert heads.split() == ["accuracy", "log", "loss", "macro", "F1"] * 2
+    assert [row.split() for row in rows] == [
+        [model, *(f"{value - lower:.4f}" for lower in (0, 1) for value in figures.values())]
+        for model, figures in MODELS.items()
+    ]
+    assert (set(line), empty) == ({"-", " "}, "")
+    assert counts == "digits: 60,000 train, 40 validation, 30 test images"
+    assert max(map(len, (splits, heads, line, *rows, counts))) <= 100
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("linear.json", None, "metrics/linear.json: found no such file, expected a finished run's; make run"),
+        ("data.json", None, "metrics/data.json: found no such file, expected a finished run's; make run"),
+        ("linear.json", "{", "metrics/linear.json: found a damaged file (Expecting property name"),
+        ("linear.json", '{"validation": {"accuracy": 1}}', "metrics/linear.json: found a damaged file ('log"),
+        ("linear.json", "[1]", "metrics/linear.json: found a damaged file"),
+        ("linear.json", '{"validation": {"accuracy": "high"}}', "metrics/linear.json: found a damaged file"),
+        ("data.json", "[1]", "metrics/data.json: found a damaged file"),
+        ("data.json", '{"train": "many"}', "metrics/data.json: found a damaged file"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(name: str, content: str | None, message: str, root: Path) -> None:
+    (root / "metrics" / name).unlink()
+    if content:
+        (root / "metrics" / name).write_text(content)
+    with pytest.raises(InputError) as caught:
+        main(root=root)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

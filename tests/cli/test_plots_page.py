@@ -1,0 +1,214 @@
+"""The page of ``digits plots``, for a repository with this project's plots and made-up files."""
+
+import csv
+import os
+import subprocess
+import sys
+import webbrowser
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from digits.cli.plots import main
+from digits.core.errors import InputError
+from tests.browser import Opened, needs_browser, opened
+from tests.conftest import REPOSITORY
+
+#: What dvc.yaml says of plots: charts by their names, and a folder with folders of figures in it.
+PLOTS = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+CHARTS: dict[str, dict[str, Any]] = dict(
+    item for plot in PLOTS if isinstance(plot, dict) for item in plot.items()
+)
+FIGURES = [f"{plot}/data/figure.png" for plot in PLOTS if isinstance(plot, str)]
+OUTPUT = Path(FIGURES[0]).parent.as_posix()
+
+#: A person may name a class as they like; the second would end the script that it stands in.
+CLASSES = ["a", "</script><b>"]
+STEPS = 4
+
+#: For every chart of the page: its text, and how many lines and rectangles are drawn in it.
+DRAWN = """() => [...document.querySelectorAll(".vega-embed svg.marks")].map(chart => [
+    chart.textContent,
+    [...chart.querySelectorAll(".mark-line path")].filter(path => path.getTotalLength() > 50).length,
+    [...chart.querySelectorAll(".mark-rect path")].filter(path => path.getTotalLength() > 50).length,
+])"""
+WIDTHS = "() => [...document.images].map(image => image.naturalWidth)"
+
+
+def run(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    identity = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = os.environ | identity | {"PYTHONPATH": str(REPOSITORY), "DVC_NO_ANALYTICS": "1"}
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def done(*words: str, cwd: Path) -> None:
+    process = run(*words, cwd=cwd)
+    assert process.returncode == 0, process.stderr
+
+
+def confused(how: dict[str, Any]) -> bool:
+    return str(how.get("template", "")).startswith("confusion")
+
+
+def write_outputs(root: Path, change: int) -> list[str]:
+    """A file for each that a plot reads, by ``change``; what a stage would name as its outputs."""
+    tables: dict[str, dict[str, list[Any]]] = {}
+    for how in CHARTS.values():
+        for source, columns in how["y"].items():
+            table = tables.setdefault(source, {})
+            for number, column in enumerate([columns] if isinstance(columns, str) else columns):
+                table[column] = (
+                    CLASSES * 2 if confused(how) else [step + number + change for step in range(STEPS)]
+                )
+            table[how["x"]] = sorted(CLASSES * 2) if confused(how) else list(range(STEPS))
+    for source, table in tables.items():
+        (root / source).parent.mkdir(parents=True, exist_ok=True)
+        with (root / source).open("w", newline="") as file:
+            csv.writer(file).writerows([list(table), *zip(*table.values(), strict=True)])
+    for figure in FIGURES:
+        (root / figure).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (10 + change, 10)).save(root / figure)
+    return [*tables, *{str(Path(figure).parent) for figure in FIGURES}]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tagged commits, ``before`` and ``after``, whose files are in DVC's cache."""
+    root = tmp_path_factory.mktemp("plots")
+    done("git", "init", "--quiet", cwd=root)
+    done(sys.executable, "-m", "dvc", "init", "--quiet", cwd=root)
+    (root / "dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS}))
+    for change, tag in enumerate(("before", "after")):
+        done(sys.executable, "-m", "dvc", "add", "--quiet", *write_outputs(root, change), cwd=root)
+        done("git", "add", ".", cwd=root)
+        done("git", "commit", "--quiet", "-m", tag, cwd=root)
+        done("git", "tag", tag, cwd=root)
+    return root
+
+
+def written(repository: Path, output: Path, *revisions: str) -> Path:
+    assert main(list(revisions), output=output, open_page=False, root=repository) == 0
+    return output
+
+
+class Parsed(HTMLParser):
+    """The tags of a page, the addresses in them, and its scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "script" and "vegaEmbed" in data:
+            self.scripts.append(data)
+
+
+def test_the_page_holds_all_that_it_needs(repository: Path, tmp_path: Path) -> None:
+    page = Parsed(
+        written(repository, tmp_path / "new/page.html", "before", "after").read_text(encoding="utf-8")
+    )
+    assert len(page.addresses) == 2 * len(FIGURES)
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    vega, *charts = page.scripts
+    assert "window.vegaEmbed" in vega
+    assert len(vega) > 500_000
+    assert len(charts) == len(CHARTS)
+    assert page.tags.count("script") == 1 + len(CHARTS)
+    assert "b" not in page.tags
+    assert "link" not in page.tags
+
+
+def test_one_revision_is_shown_against_the_workspace(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", asked.append)
+    page = tmp_path / "page.html"
+    assert main(["before"], output=page, open_page=True, root=repository) == 0
+    told = f"{len(CHARTS)} charts and {len(FIGURES)} images of workspace, before: {page.as_uri()}\n"
+    assert capsys.readouterr().out == told
+    assert asked == [page.as_uri()]
+
+
+def test_what_a_revision_lacks_is_named(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = tmp_path / "clone"
+    done("git", "clone", "--quiet", str(repository), str(clone), cwd=tmp_path)
+    with pytest.raises(InputError, match="nothing to plot"):
+        main(["before"], output=tmp_path / "page.html", open_page=False, root=clone)
+    write_outputs(clone, 0)
+    capsys.readouterr()
+    written(clone, tmp_path / "page.html", "before")
+    assert f"before lacks all or a part of: {', '.join(CHARTS)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["before", "no-such"], "error: no-such: found no such revision, expected a git commit"),
+        (
+            ["--output", f"{OUTPUT}/page.html"],
+            f"error: {OUTPUT}/page.html: found a place in {OUTPUT}, expected",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(words: list[str], line: str, repository: Path) -> None:
+    process = run(sys.executable, "-m", "digits", "plots", *words, cwd=repository)
+    assert process.returncode == 1
+    assert process.stdout == ""
+    assert process.stderr.startswith(line)
+    assert process.stderr.count("\n") == 1
+
+
+class TestInABrowser:
+    pytestmark = needs_browser
+
+    @pytest.mark.parametrize("revisions", [(), ("before", "after")])
+    def test_every_plot_is_drawn_without_a_network(
+        self, revisions: tuple[str, ...], repository: Path, tmp_path: Path
+    ) -> None:
+        names = revisions or ("workspace",)
+        with opened(written(repository, tmp_path / "page.html", *revisions)) as seen:
+            drawn = self.charts(seen)
+            widths = seen.page.evaluate(WIDTHS)
+        assert seen.requests == []
+        assert seen.complaints == []
+        for (title, how), (text, lines, rectangles) in zip(CHARTS.items(), drawn, strict=True):
+            assert title in text
+            assert all(name in text for name in names)
+            if confused(how):
+                assert all(name in text for name in CLASSES)
+                assert rectangles >= len(names) * len(CLASSES) ** 2
+            else:
+                series = sum(1 if isinstance(y, str) else len(y) for y in how["y"].values())
+                assert lines == 2 * len(names) * series  # DVC draws each as it is, and smoothed
+        expected = [10, 11] if revisions else [11]
+        assert widths == expected * len(FIGURES)
+
+    def charts(self, seen: Opened) -> list[tuple[str, int, int]]:
+        """What there is of :data:`DRAWN` once each chart is."""
+        seen.page.wait_for_function(
+            f"document.querySelectorAll('.vega-embed svg.marks').length == {len(CHARTS)}", timeout=20_000
+        )
+        return [tuple(chart) for chart in seen.page.evaluate(DRAWN)]
+
+    def test_a_request_is_seen_and_stopped(self, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        page.write_text('<script src="https://example.com/vega.js"></script><script>vegaEmbed()</script>')
+        with opened(page) as seen:
+            pass
+        assert seen.requests == ["https://example.com/vega.js"]
+        assert "vegaEmbed is not defined" in seen.complaints

@@ -1,0 +1,160 @@
+"""``digits predict``: what is said of pictures, and of what is none."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.cli.framing import frame
+from digits.cli.predict import main, predict, read_picture
+from digits.core.errors import InputError
+from digits.core.model_input import ModelInput
+from digits.evaluate.inference import logits
+from digits.train.export import save_tflite
+from digits.train.network import build
+from tests import tiny
+from tests.conftest import REPOSITORY
+
+#: As MNIST's: 20 × 20 in 28 × 28.
+TAKES = ModelInput(28, 28, 255, tuple("0123456789"), 20, "mass", (14.0, 14.0))
+
+
+def stroke(
+    size: tuple[int, int] = (120, 90),
+    box: tuple[int, int, int, int] = (20, 30, 80, 50),
+    ink: tuple[int, int, int] = (0, 0, 0),
+    paper: tuple[int, int, int] = (255, 255, 255),
+) -> Image.Image:
+    """A filled rectangle ``left, top, right, bottom`` on a plain ground."""
+    picture = Image.new("RGB", size, paper)
+    picture.paste(ink, box)
+    return picture
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with a network ``dnn``, untrained."""
+    folder = tmp_path / "models/dnn"
+    folder.mkdir(parents=True)
+    recipe = tiny.recipe(hidden_units=[5])
+    save_tflite(build(recipe, height=28, width=28, pixel_maximum=255, classes=10), folder / "model.tflite")
+    TAKES.save(folder / "input.json")
+    return tmp_path
+
+
+def test_the_answer_is_the_networks(root: Path) -> None:
+    stroke().save(root / "stroke.png")
+    framed = frame(stroke(), TAKES)
+    assert framed is not None
+    scores = logits(root / "models/dnn/model.tflite", framed.image[None])[0]
+    found = predict(str(root / "stroke.png"), TAKES, root / "models/dnn/model.tflite")
+    expected = np.exp(scores) / np.exp(scores).sum()
+    assert list(found.probabilities.values()) == pytest.approx(expected.tolist(), rel=1e-5)
+    assert found.label == str(scores.argmax())
+
+
+def test_a_folder_in_each_format(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "in").mkdir()
+    for name in ("b.bmp", "a.png", "c.JPG"):
+        stroke().save(root / "in" / name)
+    (root / "in/notes.txt").write_text("no picture")
+    names = [str(root / "in" / name) for name in ("a.png", "b.bmp", "c.JPG")]
+    assert main([str(root / "in")], model="dnn", style="json", root=root) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [answer["image"] for answer in found] == names
+    assert sum(found[0]["probabilities"].values()) == pytest.approx(1)
+    assert main([str(root / "in")], model="dnn", style="csv", root=root) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["image"], row["label"]) for row in rows] == [
+        (answer["image"], answer["label"]) for answer in found
+    ]
+    assert main(names, model="dnn", style="table", root=root) == 0
+    table = capsys.readouterr().out
+    assert "dark on light" in table
+    assert all(name in table for name in names)
+
+
+def test_one_bad_picture_stops_no_other(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stroke().save(root / "good.png")
+    (root / "bad.png").write_bytes(b"no picture")
+    assert main([str(root / "bad.png"), str(root / "good.png")], model="dnn", style="csv", root=root) == 1
+    printed = capsys.readouterr()
+    assert printed.out.count("good.png") == 1
+    assert "bad.png: found no picture" in printed.err
+
+
+def with_size(png: bytes, side: int) -> bytes:
+    """The PNG with another size in its header, whose checksum is right."""
+    header = b"IHDR" + side.to_bytes(4, "big") * 2 + png[24:29]
+    return png[:12] + header + zlib.crc32(header).to_bytes(4, "big") + png[33:]
+
+
+def test_bad_pictures_are_named(root: Path) -> None:
+    png = io.BytesIO()
+    stroke().save(png, "PNG")
+    content = png.getvalue()
+    vast, nothing = (with_size(content, side) for side in (20_000, 0))
+    frames = [Image.new("L", (9, 9), shade) for shade in (0, 255)]
+    frames[0].save(root / "animated.png", save_all=True, append_images=frames[1:])
+    Image.new("L", (9, 9)).save(root / "blank.png")
+    Image.new("L", (9, 9)).save(root / "picture.gif")
+    (root / "vast.png").write_bytes(vast)
+    (root / "nothing.png").write_bytes(nothing)
+    (root / "large.png").write_bytes(with_size(content, 8_000))
+    (root / "cut.png").write_bytes(content[: len(content) // 2])
+    (root / "empty.png").write_bytes(b"")
+    for name, piece in {
+        "animated.png": "found 2 pictures, expected one",
+        "blank.png": "found a blank picture, expected ink",
+        "picture.gif": "found no picture, expected PNG or JPEG or BMP",
+        "vast.png": "found too many pixels, expected at most 50 million",
+        "large.png": "found 8000 × 8000 pixels, expected at most 50 million",
+        "nothing.png": "found",
+        "cut.png": "found a damaged one",
+        "empty.png": "found no picture",
+        "none.png": "found no such file",
+    }.items():
+        with pytest.raises(InputError) as caught:
+            predict(str(root / name), TAKES, root / "models/dnn/model.tflite")
+        assert f"{name}: {piece}" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_without_a_model_it_is_said_what_makes_one(root: Path) -> None:
+    with pytest.raises(InputError, match=r"models/linear/model\.tflite: found no such file.*make run"):
+        main(["x.png"], model="linear", style="table", root=root)
+    (root / "models/dnn/input.json").write_text("{}")
+    with pytest.raises(InputError, match=r"input\.json: found a damaged file"):
+        main(["x.png"], model="dnn", style="table", root=root)
+    TAKES.save(root / "models/dnn/input.json")
+    (root / "empty").mkdir()
+    with pytest.raises(InputError, match="found no picture"):
+        main([str(root / "empty")], model="dnn", style="table", root=root)
+
+
+def test_a_camera_says_which_side_is_up(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90° to the right
+    stroke().save(tmp_path / "turned.jpg", exif=exif)
+    assert read_picture(str(tmp_path / "turned.jpg")).size == (90, 120)
+
+
+def test_the_command_reads_standard_input_without_tensorflow(root: Path) -> None:
+    png = io.BytesIO()
+    stroke().save(png, "PNG")
+    words = [sys.executable, "-X", "importtime", "-m", "digits", "predict", "-", "--format", "json"]
+    process = subprocess.run(
+        words, cwd=root, env={"PYTHONPATH": str(REPOSITORY)}, input=png.getvalue(), capture_output=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)[0]["image"] == "-"
+    imported = {line.rpartition(b"|")[2].strip() for line in process.stderr.splitlines()}
+    assert b"ai_edge_litert.interpreter" in imported
+    assert not imported & {b"tensorflow", b"keras", b"scipy", b"pandas", b"dvc", b"sklearn"}

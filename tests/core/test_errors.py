@@ -1,0 +1,29 @@
+import pickle
+from pathlib import Path
+
+import pytest
+
+from digits.core.errors import InputError, excerpt
+from digits.core.params import Augmentation
+from digits.core.yaml_files import validated
+
+
+def test_an_error_is_one_line() -> None:
+    error = InputError("a\nb", found="c", expected="d\n\n  e", do="f")
+    assert str(error) == "a b: found c, expected d e; f"
+
+
+def test_it_goes_from_a_process_to_another() -> None:
+    """As the pools of commands and benchmarks need it; so do those with a line for each key."""
+    with pytest.raises(InputError) as raised:
+        validated(Augmentation, {"rotation": "x", "shift": "y"}, path=Path("a.yaml"))
+    for error in (InputError("a", found="b", expected="c", do="d"), raised.value):
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert type(copy) is type(error)
+        assert str(copy) == str(error)
+    assert "\n" in str(raised.value)
+
+
+def test_an_excerpt_is_cut() -> None:
+    assert excerpt("x" * 100) == "'" + "x" * 38 + "…"
+    assert excerpt(7) == "7"

@@ -1,0 +1,98 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from digits.core.errors import InputError
+from digits.core.examples import Examples
+from tests import tiny
+
+
+def test_save_and_load_give_the_same_examples_back(tmp_path: Path) -> None:
+    saved = tiny.examples(7)
+    saved.save(tmp_path / "a.npz")
+    loaded = Examples.load(tmp_path / "a.npz")
+    assert loaded.images.dtype == loaded.labels.dtype == np.uint8
+    assert_array_equal(loaded.images, saved.images)
+    assert_array_equal(loaded.labels, saved.labels)
+    assert loaded.pixel_maximum == 16
+    assert loaded.class_names == ("class 0", "class 1", "class 2")
+
+
+def test_the_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        tiny.examples(7).save(tmp_path / name)
+    tiny.examples(7, seed=1).save(tmp_path / "c.npz")
+    first, second, other = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert first == second != other
+
+
+def test_take_keeps_the_order_that_is_asked_for() -> None:
+    every = tiny.examples(5)
+    taken = every.take(np.array([4, 0, 4]))
+    assert_array_equal(taken.labels, [1, 0, 1])
+    assert_array_equal(taken.images, every.images[[4, 0, 4]])
+    assert (taken.pixel_maximum, taken.class_names) == (every.pixel_maximum, every.class_names)
+
+
+def test_size_and_rows_per_class() -> None:
+    four = tiny.examples(4, size=(2, 3))
+    assert (len(four), four.height, four.width) == (4, 2, 3)
+    assert four.rows_per_class() == {"class 0": 2, "class 1": 1, "class 2": 1}
+    assert four.take(slice(0, 1)).rows_per_class() == {"class 0": 1, "class 1": 0, "class 2": 0}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"no archive",
+        lambda content: content[: len(content) // 2],
+        lambda content: content.replace(b"images.npy", b"photos.npy"),
+        lambda content: content.replace(b"NUMPY", b"NIMPY"),
+    ],
+    ids=["empty", "text", "cut", "renamed", "no arrays"],
+)
+def test_a_damaged_file_is_said(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    tiny.examples(7).save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=r"a\.npz: found a damaged file .*dvc repro split"):
+        Examples.load(path)
+
+
+def test_a_header_that_leaves_data_out_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    # Large enough that NumPy's own reader stops before the checksum, with 30 × 20 pixels of each image.
+    tiny.examples(90, size=(30, 30)).save(path)
+    content = path.read_bytes()
+    assert content.count(b"(90, 30, 30)") == 1
+    path.write_bytes(content.replace(b"(90, 30, 30)", b"(90, 30, 20)"))
+    with pytest.raises(InputError, match=r"a damaged file \(images has more bytes than its shape"):
+        Examples.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "piece"),
+    [
+        ({"images": np.zeros((7, 2, 3), np.float32)}, "images are float32 (7, 2, 3)"),
+        ({"images": np.zeros((7, 6), np.uint8)}, "images are uint8 (7, 6)"),
+        ({"labels": np.zeros(6, np.uint8)}, "labels are uint8 (6,)"),
+        ({"labels": np.zeros(7, np.int64)}, "labels are int64 (7,)"),
+    ],
+)
+def test_arrays_that_are_no_examples_are_said(
+    changes: dict[str, NDArray[Any]], piece: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.npz"
+    tiny.examples(7).save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, allow_pickle=False, **{**arrays, **changes})
+    with pytest.raises(InputError, match=re.escape(piece)):
+        Examples.load(path)

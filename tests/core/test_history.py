@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from digits.core.errors import InputError
+from digits.core.history import History, Period, Score
+
+HISTORY = History(
+    [
+        Period(1, 50, Score(0.5, 1.5, 0.75), Score(0.625, 2.5, 0.5)),
+        Period(2, 100, Score(0.25, 0.5, 0.875), Score(0.5, 1.5, 0.625)),
+    ]
+)
+
+
+def test_a_history_reads_back(tmp_path: Path) -> None:
+    HISTORY.save(tmp_path / "history.csv")
+    assert History.load(tmp_path / "history.csv") == HISTORY
+
+
+def test_figures_are_given_period_by_period() -> None:
+    assert HISTORY.steps == [50, 100]
+    assert HISTORY.figures("train", "log_loss") == [0.5, 0.25]
+    assert HISTORY.figures("validation", "accuracy") == [0.5, 0.625]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("step", "steps"), ("0.250000", "x"), ("0.250000", "nan"), ("0.250000,", "")]
+)
+def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    HISTORY.save(path)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=r"history\.csv: found a damaged table"):
+        History.load(path)
+
+
+def test_a_file_without_rows_is_damaged(tmp_path: Path) -> None:
+    History([]).save(tmp_path / "history.csv")
+    with pytest.raises(InputError, match="no row"):
+        History.load(tmp_path / "history.csv")

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from digits.core.errors import InputError
+from digits.core.params import load_params
+from tests import tiny
+
+
+def test_every_value_arrives(workspace: Path) -> None:
+    written = yaml.safe_load((workspace / "params.yaml").read_text())
+    assert load_params(workspace).model_dump(exclude_unset=True) == written
+
+
+def test_the_course_exercise_is_the_default(workspace: Path) -> None:
+    params = load_params(workspace)
+    assert (params.data.rows, params.data.validation_fraction) == (10_000, 0.25)
+    linear, dnn = params.recipe("linear"), params.recipe("dnn")
+    assert (linear.hidden_units, dnn.hidden_units) == ([], [100, 100])
+    for recipe in (linear, dnn):
+        assert (recipe.steps, recipe.batch_size, recipe.periods, recipe.clip_norm) == (
+            1000,
+            30,
+            10,
+            5.0,
+        )
+
+
+def test_an_unknown_model_is_refused(workspace: Path) -> None:
+    with pytest.raises(InputError, match="train: found no model 'cnn', expected one of linear, dnn"):
+        load_params(workspace).recipe("cnn")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("rows: 10000", "rows: ten", "data.rows: found 'ten', expected a valid integer"),
+        ("rows: 10000", "rows: 0", "data.rows: found 0, expected greater than 0"),
+        (
+            "fraction: 0.25",
+            "fraction: 1.5",
+            "data.validation_fraction: found 1.5, expected less than 1",
+        ),
+        (
+            "fraction: 0.25",
+            "fraction: .nan",
+            "data.validation_fraction: found nan, expected less than 1",
+        ),
+        ("fraction: 0.2 ", "fraction: 0 ", "data.test_fraction: found 0, expected greater than 0"),
+        (
+            "source: digits",
+            "source: ''",
+            "data.source: found '', expected string should have at least 1",
+        ),
+        ("  source: digits", "  sauce: digits", "data.sauce: found an unknown key"),
+        ("optimizer: adagrad", "optimizer: adagard", "train.linear.optimizer: found 'adagard'"),
+        ("periods: 10 ", "periods: 7 ", "train.linear: found 7 periods of 1000 steps"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_key(workspace: Path, old: str, new: str, line: str) -> None:
+    path = workspace / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        load_params(workspace)
+    assert f"params.yaml, {line}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_units": [100, 100], "dropout": 0.5, "snapshots": [1, 2, 6]},
+        {"learning_rate": 1, "clip_norm": None, "momentum": 0},
+        {"steps": 7, "periods": 7},
+        {"steps": 1, "periods": 1, "snapshots": [1]},
+    ],
+)
+def test_what_a_recipe_may_say(changes: dict[str, object]) -> None:
+    recipe = tiny.recipe(**changes)
+    assert {key: getattr(recipe, key) for key in changes} == changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"periods": 4}, "4 periods of 6 steps, expected steps to be a multiple of periods"),
+        ({"periods": 12}, "12 periods of 6 steps"),
+        ({"snapshots": [7]}, "a snapshot at step 7 of 6, expected snapshots up to the last step"),
+        ({"snapshots": [2, 1]}, r"snapshots \[2, 1\], expected rising steps"),
+        ({"snapshots": [2, 2]}, r"snapshots \[2, 2\], expected rising steps"),
+        ({"snapshots": [0]}, "greater than 0"),
+        ({"hidden_units": [0]}, "greater than 0"),
+        ({"hidden_units": 100}, "valid list"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"dropout": float("nan")}, "less than 1"),
+        ({"momentum": -0.1}, "greater than or equal to 0"),
+        ({"l2": float("inf")}, "finite number"),
+        ({"learning_rate": 0}, "greater than 0"),
+        ({"learning_rate": float("inf")}, "finite number"),
+        ({"learning_rate": "0.1"}, "valid number"),
+        ({"clip_norm": 0}, "greater than 0"),
+        ({"optimizer": "lion"}, "'adagrad', 'adam', 'adamw' or 'sgd'"),
+        ({"normalization": "layer"}, "'batch'"),
+        ({"schedule": "step"}, "'constant' or 'cosine'"),
+        ({"averaging": 1.0}, "less than 1"),
+        ({"input_dropout": 1.0}, "less than 1"),
+        ({"weight_decay": -0.1}, "greater than or equal to 0"),
+        ({"augmentation": {"rotation": -5.0}}, "augmentation.rotation"),
+        ({"batch_size": 2.0}, "valid integer"),
+        ({"seed": -1}, "greater than or equal to 0"),
+        ({"seed": 2**31}, "less than 2147483648"),
+        ({"epochs": 3}, "not permitted"),
+    ],
+)
+def test_what_a_recipe_may_not_say(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        tiny.recipe(**changes)

@@ -1,0 +1,163 @@
+"""Distortions do what their names say, and depend on the random numbers alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from digits.core.params import Augmentation
+from digits.train import batches
+from digits.train.augmentation import Distorter
+from digits.train.batches import Batches
+from tests import tiny
+
+SIDE = 21
+#: A cross whose arms differ, in the middle.
+CROSS = np.zeros((SIDE, SIDE), np.uint8)
+CROSS[4:17, 10] = 200
+CROSS[10, 7:17] = 100
+
+
+class Fixed:
+    """Random numbers that are all alike: the ends of the ranges, or a push of deviation 1."""
+
+    def __init__(self, *draws: float) -> None:
+        self.draws = draws
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        assert (low, high) == (-1, 1)
+        return np.broadcast_to(np.reshape(self.draws, (6, 1, 1, 1)), shape)
+
+    def standard_normal(self, shape: tuple[int, ...], dtype: Any) -> NDArray[np.float32]:
+        return np.ones(shape, dtype)
+
+
+def distorter(size: tuple[int, int] = (SIDE, SIDE), **changes: float) -> Distorter:
+    return Distorter(Augmentation.model_validate(changes), *size)
+
+
+def distorted(image: NDArray[np.uint8], *draws: float, **changes: float) -> NDArray[np.float32]:
+    """By the given draws: rotation, zoom of height and width, shear, shift of rows and columns."""
+    random: Any = Fixed(*draws)
+    (found,) = distorter(image.shape, **changes)(image[None], random)
+    return np.asarray(found)
+
+
+def test_nothing_is_done_where_all_is_zero() -> None:
+    images = tiny.examples(5, size=(4, 7)).images
+    assert_array_equal(distorter((4, 7))(images, np.random.default_rng(0)), images)
+    assert Augmentation.model_validate({}).off
+
+
+@pytest.mark.parametrize("turns", [1, -1])
+def test_rotation_is_in_degrees(turns: int) -> None:
+    found = distorted(CROSS, turns, 0, 0, 0, 0, 0, rotation=90.0)
+    assert_allclose(found, np.rot90(CROSS, -turns), atol=1e-2)
+
+
+def test_shift_is_in_pixels_and_fills_with_background() -> None:
+    found = distorted(CROSS, 0, 0, 0, 0, 1, -0.5, shift=4.0)
+    expected = np.zeros_like(CROSS)
+    expected[:-4, 2:] = CROSS[4:, :-2]
+    assert_allclose(found, expected, atol=1e-3)
+    between = distorted(CROSS, 0, 0, 0, 0, 0.125, 0, shift=4.0)
+    assert_allclose(between[:-1], (CROSS[:-1].astype(float) + CROSS[1:]) / 2, atol=1e-3)
+
+
+def test_zoom_is_a_share_of_each_side() -> None:
+    found = distorted(CROSS, 0, 0.5, -0.5, 0, 0, 0, zoom=1.0 - 1e-6)
+    rows, columns = (np.flatnonzero((found > 80).any(axis=axis)) for axis in (1, 0))
+    assert (rows[0], rows[-1]) == (1, 19)  # 6 pixels from the middle become 9
+    assert (columns[0], columns[-1]) == (9, 13)  # 3 and 6 become half of that
+
+
+def test_shear_leans_the_upright() -> None:
+    found = distorted(CROSS, 0, 0, 0, 1, 0, 0, shear=0.5)
+    assert_allclose(found[10], CROSS[10], atol=1e-3)  # the middle row stays
+    assert found[4].argmax() - found[16].argmax() == 6  # over 12 rows
+
+
+def test_elastic_moves_neighbours_alike_with_the_deviation_asked_for() -> None:
+    size = (60, 50)
+    moved = distorter(size, elastic=2.0, elastic_scale=10.0)
+    rows, columns = moved._origins(400, np.random.default_rng(0))
+    for found, place in ((rows, np.arange(60.0)[:, None]), (columns, np.arange(50.0))):
+        pushes = found - place
+        assert np.abs(pushes.mean()) < 0.2
+        assert pushes.std() == pytest.approx(2.0, rel=0.05)
+
+        def alike(pixels: int, pushes: NDArray[np.floating] = pushes) -> float:
+            return float(np.corrcoef(pushes[:, 20, 20], pushes[:, 20, 20 + pixels])[0, 1])
+
+        assert alike(1) > 0.95
+        assert np.abs(alike(29)) < 0.2
+
+
+def test_values_stay_in_range() -> None:
+    images = tiny.examples(50, size=(9, 9), pixel_maximum=255).images
+    strong = distorter((9, 9), rotation=180.0, shift=20.0, zoom=0.9, shear=1.0, elastic=5.0)
+    found = strong(images, np.random.default_rng(0))
+    assert found.dtype == np.float32
+    assert found.min() >= 0
+    assert found.max() <= 255
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rotation": 181.0}, "180"),
+        ({"zoom": 1.0}, "less than 1"),
+        ({"elastic": -1.0}, "greater"),
+        ({"elastic_scale": 0.0}, "greater"),
+    ],
+)
+def test_what_it_may_not_be(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Augmentation.model_validate(changes)
+
+
+class TestBatches:
+    EXAMPLES = tiny.examples(10)
+
+    def steps(self, stops: list[int], done: int = 0, **changes: Any) -> tuple[list[int], list[Any]]:
+        """The steps after which it stopped, and the images and label of each step."""
+        recipe = tiny.recipe(steps=12, periods=3, **changes)
+        taken: list[Any] = []
+
+        def take(images: NDArray[Any], labels: NDArray[np.int32]) -> None:
+            taken.extend(zip(images, labels, strict=True))
+
+        return list(Batches(recipe, self.EXAMPLES).take(stops, take, done)), taken
+
+    @pytest.mark.parametrize("augmentation", [{}, {"rotation": 40.0, "elastic": 0.5}])
+    def test_a_step_gets_the_same_however_many_are_made_at_a_time(
+        self, augmentation: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        how = augmentation
+        reached, whole = self.steps([5, 12], augmentation=how)
+        assert reached == [5, 12]
+        monkeypatch.setattr(batches, "CHUNK", 1)
+        reached, one_by_one = self.steps([12], augmentation=how)
+        assert reached == list(range(1, 13))
+        _, later = self.steps([12], done=7, augmentation=how)
+        for found in (one_by_one, [*whole[:7], *later]):
+            assert len(found) == 12
+            for (images, labels), (expected_images, expected_labels) in zip(found, whole, strict=True):
+                assert_array_equal(images, expected_images)
+                assert_array_equal(labels, expected_labels)
+
+    def test_every_example_comes_once_in_a_shuffle(self) -> None:
+        _, taken = self.steps([5], batch_size=2)
+        seen = np.concatenate([images.reshape(2, -1) for images, _ in taken])
+        whole = self.EXAMPLES.images.reshape(10, -1)
+        assert_array_equal(np.unique(seen, axis=0), np.unique(whole, axis=0))
+
+    def test_each_time_an_image_is_distorted_anew(self) -> None:
+        how = {"rotation": 90.0}
+        _, taken = self.steps([12], augmentation=how, batch_size=10)
+        assert len({images.sum() for images, _ in taken}) == 12
+
+    def test_nothing_is_left_to_do(self) -> None:
+        assert self.steps([12], done=12) == ([], [])

@@ -1,0 +1,313 @@
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from digits.core.errors import InputError
+from digits.core.examples import Examples
+from digits.core.history import Period
+from digits.core.params import Recipe
+from digits.evaluate.metrics import Answers, evaluate
+from digits.train import training
+from digits.train.augmentation import Distorter
+from digits.train.backend import keras
+from digits.train.network import build
+from digits.train.training import scorer, train
+from tests import tiny
+
+TRAIN = tiny.examples(10)
+VALIDATION = tiny.examples(7, seed=1)
+
+
+def weights(model: Any) -> list[bytes]:
+    return [array.tobytes() for array in model.get_weights()]
+
+
+def trained_weights(**changes: object) -> list[bytes]:
+    return weights(train(tiny.recipe(**changes), TRAIN, VALIDATION).model)
+
+
+def built(**changes: object) -> Any:
+    return build(tiny.recipe(**changes), height=2, width=3, pixel_maximum=16, classes=3)
+
+
+def test_a_linear_classifier_starts_at_zero() -> None:
+    kernel, bias = built(hidden_units=[]).get_weights()
+    assert_array_equal(kernel, np.zeros((6, 3)))
+    assert_array_equal(bias, np.zeros(3))
+
+
+def test_a_dense_network_starts_at_glorots_weights() -> None:
+    arrays = built(hidden_units=[50, 40]).get_weights()
+    assert [array.shape for array in arrays] == [(6, 50), (50,), (50, 40), (40,), (40, 3), (3,)]
+    for kernel, bias in zip(arrays[::2], arrays[1::2], strict=True):
+        limit = np.sqrt(6 / sum(kernel.shape))
+        assert 0.9 * limit < np.abs(kernel).max() <= limit
+        assert_array_equal(bias, 0)
+
+
+def test_no_two_layers_start_alike_and_the_seed_decides() -> None:
+    first, _, second, *_ = built(hidden_units=[6, 6]).get_weights()
+    assert not np.array_equal(first, second)
+    other = built(hidden_units=[6, 6], seed=5).get_weights()[0]
+    assert not np.array_equal(first, other)
+
+
+def test_the_model_scales_and_flattens_images_itself() -> None:
+    model = built()
+    kernel = np.arange(18, dtype=np.float32).reshape(6, 3)
+    model.set_weights([kernel, np.array([1, 2, 3], np.float32)])
+    logits = np.asarray(model(TRAIN.images.astype(np.float32)))
+    assert_allclose(logits, TRAIN.images.reshape(10, 6) / 16 @ kernel + [1, 2, 3], rtol=1e-6)
+
+
+def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Multinomial logistic regression in NumPy: the kernel and bias after the recipe's steps."""
+    x = examples.images.reshape(len(examples), -1) / examples.pixel_maximum
+    y = np.eye(len(examples.class_names))[examples.labels]
+    random = np.random.default_rng(recipe.seed)
+    order = np.concatenate([random.permutation(len(x)) for _ in range(recipe.steps * recipe.batch_size)])
+    variables = [np.zeros((x.shape[1], y.shape[1])), np.zeros(y.shape[1])]
+    memory = [
+        np.full_like(v, recipe.initial_accumulator * (recipe.optimizer == "adagrad")) for v in variables
+    ]
+    averages = variables
+    distorter = Distorter(recipe.augmentation, examples.height, examples.width)
+    for step in range(recipe.steps):
+        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        kernel, bias = variables
+        pixels = x[batch]
+        if not recipe.augmentation.off:
+            distorted = distorter(examples.images[batch], np.random.default_rng([recipe.seed, step]))
+            pixels = distorted.reshape(len(batch), -1) / examples.pixel_maximum
+        error = softmax(pixels @ kernel + bias, axis=1) - y[batch]
+        rate = recipe.learning_rate
+        if recipe.schedule == "cosine":
+            rate *= (1 + np.cos(np.pi * step / recipe.steps)) / 2
+        penalty = recipe.l1 * np.sign(kernel) + 2 * recipe.l2 * kernel
+        for i, gradient in enumerate([pixels.T @ error + penalty, error.sum(axis=0)]):
+            if recipe.clip_norm is not None:
+                gradient = gradient * min(1, recipe.clip_norm / np.linalg.norm(gradient))
+            if recipe.optimizer == "adagrad":
+                memory[i] += gradient**2
+                variables[i] = variables[i] - rate * gradient / np.sqrt(memory[i] + 1e-7)
+            else:
+                memory[i] = recipe.momentum * memory[i] - rate * gradient
+                variables[i] = variables[i] + memory[i]
+        keep = recipe.averaging if step else 0.0
+        averages = [keep * a + (1 - keep) * v for a, v in zip(averages, variables, strict=True)]
+    return averages[0], averages[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"batch_size": 3, "steps": 20},
+        {"batch_size": 25},
+        {"seed": 7},
+        {"l1": 0.05},
+        {"l2": 0.2},
+        {"clip_norm": 0.3},
+        {"momentum": 0.9},
+        {"optimizer": "adagrad"},
+        {"optimizer": "adagrad", "clip_norm": 0.3, "l2": 0.2, "initial_accumulator": 0.5},
+        {"schedule": "cosine", "steps": 20},
+        {"schedule": "cosine", "optimizer": "adagrad", "steps": 20},
+        {"averaging": 0.9, "steps": 20},
+        {"averaging": 0.6, "schedule": "cosine", "momentum": 0.5, "snapshots": [2, 5]},
+        {"augmentation": {"rotation": 30.0, "elastic": 0.3}, "steps": 20, "periods": 4},
+    ],
+)
+def test_training_takes_the_steps_that_the_recipe_says(changes: dict[str, object]) -> None:
+    recipe = tiny.recipe(**changes)
+    expected = gradient_descent(recipe, TRAIN)
+    found = train(recipe, TRAIN, VALIDATION).model.get_weights()
+    for found_array, expected_array in zip(found, expected, strict=True):
+        assert_allclose(found_array, expected_array, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"l1": 0.01},
+        {"l2": 0.01},
+        {"clip_norm": 0.1},
+        {"momentum": 0.5},
+        {"optimizer": "adagrad"},
+        {"optimizer": "adam"},
+        {"optimizer": "adamw"},
+        {"learning_rate": 0.11},
+        {"batch_size": 5},
+        {"seed": 1},
+        {"dropout": 0.5},
+        {"input_dropout": 0.5},
+        {"hidden_units": [4]},
+        {"normalization": "batch"},
+        {"schedule": "cosine"},
+        {"averaging": 0.5},
+        *({"augmentation": {name: 0.5}} for name in ("rotation", "shift", "zoom", "shear", "elastic")),
+    ],
+)
+def test_every_setting_acts(changes: dict[str, object]) -> None:
+    plain = {"hidden_units": [8, 8]}
+    assert trained_weights(**{**plain, **changes}) != trained_weights(**plain)
+
+
+def test_weight_decay_pulls_weights_to_zero_beside_the_gradient() -> None:
+    """Of AdamW: by the learning rate times the decay, and the weights alone."""
+    changes: dict[str, object] = {"hidden_units": [4], "normalization": "batch", "steps": 1, "periods": 1}
+    before = built(**changes).get_weights()
+    plain, decayed = (
+        train(tiny.recipe(optimizer="adamw", weight_decay=decay, **changes), TRAIN, VALIDATION).model
+        for decay in (0.0, 0.5)
+    )
+    names = [variable.path.rpartition("/")[2] for variable in plain.weights]
+    assert names.count("kernel") == 2
+    for name, old, without, found in zip(
+        names, before, plain.get_weights(), decayed.get_weights(), strict=True
+    ):
+        expected = without - 0.1 * 0.5 * old if name == "kernel" else without
+        assert_allclose(found, expected, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("hidden_units", [[], [4, 4]])
+def test_the_same_recipe_gives_the_same_weights(hidden_units: list[int]) -> None:
+    changes = {
+        "hidden_units": hidden_units,
+        "normalization": "batch",
+        "input_dropout": 0.1,
+        "dropout": 0.3,
+        "optimizer": "adam",
+        "averaging": 0.9,
+        "augmentation": {"rotation": 20.0, "elastic": 0.5},
+    }
+    assert trained_weights(**changes) == trained_weights(**changes)
+
+
+def test_dropout_rests_outside_training() -> None:
+    images = TRAIN.images.astype(np.float32)
+    model = built(hidden_units=[50], dropout=0.5)
+    assert_array_equal(model(images), model(images))
+    assert_array_equal(model(images), built(hidden_units=[50])(images))
+    assert not np.array_equal(model(images), model(images, training=True))
+
+
+def test_periods_are_equal_parts_scored_on_both_splits() -> None:
+    reported: list[Period] = []
+    trained = train(tiny.recipe(steps=6, periods=3), TRAIN, VALIDATION, report=reported.append)
+    assert [(at.period, at.step) for at in trained.history.periods] == [(1, 2), (2, 4), (3, 6)]
+    assert reported == trained.history.periods
+    assert trained.history.periods[-1].train == scorer(trained.model)(TRAIN)
+    assert trained.history.periods[-1].validation == scorer(trained.model)(VALIDATION)
+    after_two = train(tiny.recipe(steps=2, periods=1), TRAIN, VALIDATION)
+    assert trained.history.periods[0].train == scorer(after_two.model)(TRAIN)
+
+
+@pytest.mark.parametrize("hidden_units", [[], [5]])
+def test_snapshots_are_the_first_layer_after_that_many_steps(hidden_units: list[int]) -> None:
+    recipe = tiny.recipe(hidden_units=hidden_units, snapshots=[1, 3, 6])
+    trained = train(recipe, TRAIN, VALIDATION)
+    assert trained.snapshots.layer == ("hidden_1" if hidden_units else "logits")
+    assert [at.step for at in trained.snapshots.taken] == [1, 3, 6]
+    for at in trained.snapshots.taken:
+        short = tiny.recipe(hidden_units=hidden_units, steps=at.step, periods=1)
+        kernel, bias, *_ = train(short, TRAIN, VALIDATION).model.get_weights()
+        assert_array_equal(at.weights, kernel.reshape(2, 3, -1))
+        assert_array_equal(at.biases, bias)
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_snapshots_between_periods_change_nothing(averaging: float) -> None:
+    found, plain = (trained_weights(snapshots=steps, averaging=averaging) for steps in ([1, 5], []))
+    assert found == plain
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see(averaging: float) -> None:
+    recipe = tiny.recipe(hidden_units=[5], normalization="batch", averaging=averaging, snapshots=[6])
+    trained = train(recipe, TRAIN, VALIDATION)
+    (at,) = trained.snapshots.taken
+    pixels = TRAIN.images.reshape(len(TRAIN), -1).astype(np.float32) / 16
+    until_relu = keras.Sequential(trained.model.layers[:-2])  # neither the ReLU nor the logits
+    expected = until_relu(TRAIN.images.astype(np.float32))
+    assert_allclose(pixels @ at.weights.reshape(6, 5) + at.biases, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_averaged_weights_are_those_that_are_scored_and_kept() -> None:
+    recipe = tiny.recipe(averaging=0.9, learning_rate=0.3, steps=20, periods=2, snapshots=[20])
+    trained = train(recipe, TRAIN, VALIDATION)
+    assert trained.history.periods[-1].train == scorer(trained.model)(TRAIN)
+    assert_array_equal(trained.snapshots.taken[0].weights.reshape(6, 3), trained.model.get_weights()[0])
+
+
+def test_score_agrees_with_the_evaluation() -> None:
+    model = train(tiny.recipe(hidden_units=[5]), TRAIN, VALIDATION).model
+    logits = np.asarray(model(VALIDATION.images.astype(np.float32)))
+    figures = evaluate(Answers.from_logits(VALIDATION.labels, logits))
+    for name, figure in dataclasses.asdict(scorer(model)(VALIDATION)).items():
+        assert figure == pytest.approx(figures[name], rel=1e-9, abs=1e-12), name
+
+
+def test_an_untrained_linear_classifier_scores_as_chance() -> None:
+    # Equal logits: the first class is taken, which 4 of 10 examples have.
+    found = scorer(built())(TRAIN)
+    assert found.log_loss == pytest.approx(np.log(3), rel=1e-6)
+    assert found.accuracy == 0.4
+    assert found.log_loss_of_predicted_classes == pytest.approx(0.6 * 52 * np.log(2), rel=1e-12)
+
+
+def test_the_scoring_batch_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = built(hidden_units=[5])
+    whole = scorer(model)(TRAIN)
+    monkeypatch.setattr(training, "SCORING_BATCH", 3)
+    parts = scorer(model)(TRAIN)
+    assert parts.accuracy == whole.accuracy
+    assert parts.log_loss == pytest.approx(whole.log_loss, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"learning_rate": 1e38},
+            r"training, period 1, by step 3: found weights that are no finite numbers, .*"
+            r"lower learning_rate \(1e\+38\), or set clip_norm$",
+        ),
+        (
+            {
+                "hidden_units": [4],
+                "normalization": "batch",
+                "learning_rate": 1e6,
+                "steps": 60,
+                "snapshots": [2],
+            },
+            "training, period 1, by step [0-9]+: found weights that are no finite numbers",
+        ),
+        (
+            {"learning_rate": 1e6, "clip_norm": 5.0},
+            r"training, period 1: found a training log loss of 6\.5.*e\+06, .*learning_rate \(1000000\.0\)$",
+        ),
+        (
+            {"hidden_units": [4, 4], "optimizer": "adam", "learning_rate": 10.0, "steps": 60},
+            "training, period 1: found the same answer to every image: a hidden layer whose units are all",
+        ),
+    ],
+)
+def test_a_training_that_leads_nowhere_ends_early(changes: dict[str, object], message: str) -> None:
+    reported: list[Period] = []
+    with pytest.raises(InputError, match=message):
+        train(tiny.recipe(**changes), TRAIN, VALIDATION, report=reported.append)
+    assert not reported
+
+
+@pytest.mark.parametrize("hidden_units", [[], [4, 4]])
+def test_a_training_that_has_hardly_begun_is_no_such(hidden_units: list[int]) -> None:
+    """Its answers hardly differ yet, and its loss is that of guessing."""
+    recipe = tiny.recipe(hidden_units=hidden_units, learning_rate=1e-9, steps=1, periods=1)
+    trained = train(recipe, TRAIN, VALIDATION)
+    assert trained.history.periods[0].train.log_loss > 0.95 * np.log(3)
