@@ -198,7 +198,7 @@ def compare(before: Results, after: Results) -> Comparison:
                 results.name,
                 found="no metrics",
                 expected="metrics/<model>.json",
-                do="name a commit that has them (git log -- metrics/linear.json); of older ones, dvc metrics diff",
+                do="name one of git log -- metrics/linear.json; for older ones use dvc metrics diff",
             )
     keys = list(dict.fromkeys([*before.params, *after.params]))
     params = {
