@@ -1,4 +1,4 @@
-"""Score one classifier on the validation and test splits: python -m stages.evaluate linear|dnn"""
+"""Score one classifier on the validation and test splits: python -m stages.evaluate MODEL"""
 
 from pathlib import Path
 

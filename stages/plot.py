@@ -1,4 +1,4 @@
-"""Draw what one classifier learnt and where it errs: python -m stages.plot linear|dnn"""
+"""Draw what one classifier learnt and where it errs: python -m stages.plot MODEL"""
 
 from pathlib import Path
 

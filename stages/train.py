@@ -1,4 +1,4 @@
-"""Train one classifier: python -m stages.train linear|dnn"""
+"""Train one classifier: python -m stages.train MODEL"""
 
 from pathlib import Path
 

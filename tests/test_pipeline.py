@@ -20,11 +20,12 @@ from tests.exports import every_runtime, furthest_apart
 
 pytestmark = pytest.mark.slow
 
+MODELS = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["vars"][0]["models"]
 ALL = {
     "download",
     "split",
     "explore",
-    *(f"{stage}@{model}" for stage in ("train", "evaluate", "plot") for model in ("linear", "dnn")),
+    *(f"{stage}@{model}" for stage in ("train", "evaluate", "plot") for model in MODELS),
 }
 
 

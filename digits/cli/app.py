@@ -1,4 +1,4 @@
-"""The verbs of ``python -m digits``: what each takes; the work is done in the module of its name."""
+"""The verbs of the ``digits`` command and what each takes; the module that a verb imports does the work."""
 
 import sys
 from enum import StrEnum

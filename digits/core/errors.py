@@ -28,7 +28,7 @@ def excerpt(value: object, limit: int = 40) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without what would steer a terminal: all but lines and what can be seen is escaped."""
+    """The text with control characters escaped, but for line ends: they could steer a terminal."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
         for letter in text

@@ -30,6 +30,7 @@ class Score:
 
 
 FIGURES = [field.name for field in fields(Score)]
+#: Of history.csv: each figure on train and on validation, in turns.
 COLUMNS = ["period", "step", *(f"{split}_{name}" for name in FIGURES for split in ("train", "validation"))]
 
 

@@ -19,7 +19,7 @@ class ModelInput:
         pixel_maximum: the value of full ink.
         class_names: in the order of the network's answers.
         box: the longer side of a typical image's ink, in pixels.
-        centring: whether the centre of mass or of the ink's box lies at the same place in all of them.
+        centring: what lies at the same place in all images: the ink's centre of mass, or its box's.
         centre: that place, as row and column in pixels from the first pixel's edge.
     """
 

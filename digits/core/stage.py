@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from digits.core.errors import InputError
 
-#: DVC removes a stage's outputs before it runs the stage.
+#: Said where a stage fails: DVC has removed its outputs before it ran the stage.
 RESTORE = "The outputs of the last good run are kept: dvc checkout brings them back"
 
 

@@ -119,7 +119,7 @@ class Metric(NamedTuple):
     in_git: bool = False
 
 
-#: Every metric of this project. A new one needs a line here, and nothing else.
+#: Every metric of this project. A new one needs its function above and a line here.
 METRICS = {
     metric.name: metric
     for metric in (

@@ -79,7 +79,10 @@ def load_scores(path: Path) -> dict[str, Scores]:
     """
     content = path.read_bytes()
     try:
-        return parse_scores(content)
+        scores = parse_scores(content)
+        if missing := [name for name in METRICS if name not in scores["test"].metrics]:
+            raise ValueError(f"no {', '.join(missing)}")
+        return scores
     except ValueError as error:
         raise InputError(
             path, found=f"a damaged file ({error})", expected="a model's scores", do="dvc repro evaluate"
@@ -87,7 +90,7 @@ def load_scores(path: Path) -> dict[str, Scores]:
 
 
 def parse_scores(content: bytes) -> dict[str, Scores]:
-    """The content of a file that :func:`save_scores` wrote, by split.
+    """The content of a file that :func:`save_scores` wrote, by split; an older one may have other metrics.
 
     Raises:
         ValueError: it is damaged.
@@ -96,7 +99,7 @@ def parse_scores(content: bytes) -> dict[str, Scores]:
         document = json.loads(content)
         return {
             split: Scores(
-                {name: float(document[split]["metrics"][name]) for name in METRICS},
+                {name: float(value) for name, value in document[split]["metrics"].items()},
                 Interval(*map(float, document[split]["accuracy_interval"])),
                 int(document[split]["examples"]),
                 [ClassScore(**score) for score in document[split]["classes"]],

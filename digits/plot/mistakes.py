@@ -1,4 +1,4 @@
-"""Choose and describe the worst mistakes."""
+"""Describe mistakes in words."""
 
 from digits.core.predictions import Predictions
 

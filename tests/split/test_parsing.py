@@ -13,8 +13,8 @@ from numpy.testing import assert_array_equal
 
 from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.core.sources import load_source
-from digits.split.parsing import read_source
+from digits.core.sources import FORMATS, load_source
+from digits.split.parsing import READERS, read_source
 from tests import tiny
 from tests.conftest import REPOSITORY
 
@@ -371,3 +371,7 @@ def test_the_number_of_rows_is_held_against_the_catalogue(tmp_path: Path) -> Non
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train\.csv: found no such file.*dvc repro download"):
         read_source(tmp_path, tiny.csv_source(EXPECTED))
+
+
+def test_each_format_has_a_reader() -> None:
+    assert set(READERS) == set(FORMATS.values())
