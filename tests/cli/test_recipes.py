@@ -34,8 +34,8 @@ OWN_MODELS = """
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
     shutil.copytree(REPOSITORY / "recipes", tmp_path / "recipes")
+    shutil.copy(tmp_path / "recipes/course.yaml", tmp_path / "params.yaml")
     return tmp_path
 
 
@@ -52,6 +52,7 @@ def replace(root: Path, old: str, new: str) -> None:
 
 def test_the_committed_params_are_the_course(root: Path) -> None:
     """But for models of one's own."""
+    shutil.copy(REPOSITORY / "params.yaml", root)
     committed = (root / "params.yaml").read_text()
     assert applied("course", root) == committed
 

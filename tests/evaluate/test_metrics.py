@@ -44,7 +44,7 @@ def test_wilsons_interval_by_hand() -> None:
     assert wilson_interval(3, 4) == pytest.approx((0.300642, 0.954413), abs=1e-6)
 
 
-def test_a_class_that_is_neither_there_nor_predicted_counts_as_zero() -> None:
+def test_a_class_that_is_neither_there_nor_predicted_does_not_count() -> None:
     answers = Answers(np.array([0, 1], np.uint8), np.log([[0.9, 0.1, 1e-9], [0.2, 0.8, 1e-9]]))
     figures = evaluate(answers)
     assert figures["macro_f1"] == 1  # the third class is neither there nor predicted

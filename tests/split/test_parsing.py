@@ -255,7 +255,7 @@ MIB = 2**20
             b"1,0,0,0,0\r\n",
             {"rows": 3},
             ["found more than 1012 line ends, expected 3 rows"],
-            id="rows beyond the catalogue's",
+            id="rows beyond the source's",
         ),
     ],
 )
@@ -359,7 +359,7 @@ def test_a_pixel_of_idx_beyond_the_maximum_is_named(tmp_path: Path) -> None:
         read_idx(tmp_path, IMAGES, LABELS, pixel_maximum=254)
 
 
-def test_the_number_of_rows_is_held_against_the_catalogue(tmp_path: Path) -> None:
+def test_the_number_of_rows_is_held_against_the_source(tmp_path: Path) -> None:
     files = {"train": {"urls": ["train.csv"], "rows": 4}}
     with pytest.raises(InputError, match=r"train\.csv: found 3 rows, expected 4"):
         read_csv(tmp_path, CSV, files=files)

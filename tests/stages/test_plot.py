@@ -138,8 +138,8 @@ def test_units_are_judged_at_each_snapshot(workspace: Path, saved: dict[str, Fig
     assert table["step"].tolist() == [10] * 4 + [100] * 4
     assert table["unit"].tolist() == [0, 1, 2, 3] * 2
     with np.load(workspace / "models/m/snapshots.npz") as archive:
-        for at, step in enumerate(STEPS):
-            units = measure(archive["weights"][at], archive["biases"][at], validation.images, 16)
+        for number, step in enumerate(STEPS):
+            units = measure(archive["weights"][number], archive["biases"][number], validation.images, 16)
             rows = table[table["step"] == step]
             verdicts = units.verdicts(noise_below=0.2, alike_above=0.45)  # as params.yaml has them
             assert rows["verdict"].tolist() == verdicts

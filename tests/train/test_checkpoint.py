@@ -61,9 +61,9 @@ def killed(recipe: Recipe, path: Path, step: int, monkeypatch: pytest.MonkeyPatc
     """A training that keeps its state after ``step`` and gets no further."""
     keep = Checkpoint.keep
 
-    def keep_and_die(self: Checkpoint, at: int, state: dict[str, Any]) -> None:
-        keep(self, at, state)
-        if at == step:
+    def keep_and_die(self: Checkpoint, done: int, state: dict[str, Any]) -> None:
+        keep(self, done, state)
+        if done == step:
             raise Killed
 
     reached = opened(path, recipe)
@@ -77,10 +77,10 @@ def assert_equal(found: Trained, expected: Trained) -> None:
     assert found.history.periods == expected.history.periods
     for one, other in zip(found.model.get_weights(), expected.model.get_weights(), strict=True):
         assert one.tobytes() == other.tobytes()
-    for at, same in zip(found.snapshots.taken, expected.snapshots.taken, strict=True):
-        assert at.step == same.step
-        assert_array_equal(at.weights, same.weights)
-        assert_array_equal(at.biases, same.biases)
+    for snapshot, same in zip(found.snapshots.taken, expected.snapshots.taken, strict=True):
+        assert snapshot.step == same.step
+        assert_array_equal(snapshot.weights, same.weights)
+        assert_array_equal(snapshot.biases, same.biases)
 
 
 @pytest.mark.parametrize(

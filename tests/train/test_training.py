@@ -200,7 +200,7 @@ def test_dropout_rests_outside_training() -> None:
 def test_periods_are_equal_parts_scored_on_both_splits() -> None:
     reported: list[Period] = []
     trained = train(tiny.recipe(steps=6, periods=3), TRAIN, VALIDATION, report=reported.append)
-    assert [(at.period, at.step) for at in trained.history.periods] == [(1, 2), (2, 4), (3, 6)]
+    assert [(period.period, period.step) for period in trained.history.periods] == [(1, 2), (2, 4), (3, 6)]
     assert reported == trained.history.periods
     assert trained.history.periods[-1].train == scorer(trained.model)(TRAIN)
     assert trained.history.periods[-1].validation == scorer(trained.model)(VALIDATION)
@@ -213,12 +213,12 @@ def test_snapshots_are_the_first_layer_after_that_many_steps(hidden_units: list[
     recipe = tiny.recipe(hidden_units=hidden_units, snapshots=[1, 3, 6])
     trained = train(recipe, TRAIN, VALIDATION)
     assert trained.snapshots.layer == ("hidden_1" if hidden_units else "logits")
-    assert [at.step for at in trained.snapshots.taken] == [1, 3, 6]
-    for at in trained.snapshots.taken:
-        short = tiny.recipe(hidden_units=hidden_units, steps=at.step, periods=1)
+    assert [taken.step for taken in trained.snapshots.taken] == [1, 3, 6]
+    for snapshot in trained.snapshots.taken:
+        short = tiny.recipe(hidden_units=hidden_units, steps=snapshot.step, periods=1)
         kernel, bias, *_ = train(short, TRAIN, VALIDATION).model.get_weights()
-        assert_array_equal(at.weights, kernel.reshape(2, 3, -1))
-        assert_array_equal(at.biases, bias)
+        assert_array_equal(snapshot.weights, kernel.reshape(2, 3, -1))
+        assert_array_equal(snapshot.biases, bias)
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.5])
@@ -231,11 +231,11 @@ def test_snapshots_between_periods_change_nothing(averaging: float) -> None:
 def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see(averaging: float) -> None:
     recipe = tiny.recipe(hidden_units=[5], normalization="batch", averaging=averaging, snapshots=[6])
     trained = train(recipe, TRAIN, VALIDATION)
-    (at,) = trained.snapshots.taken
+    (snapshot,) = trained.snapshots.taken
     pixels = TRAIN.images.reshape(len(TRAIN), -1).astype(np.float32) / 16
     until_relu = keras.Sequential(trained.model.layers[:-2])  # neither the ReLU nor the logits
     expected = until_relu(TRAIN.images.astype(np.float32))
-    assert_allclose(pixels @ at.weights.reshape(6, 5) + at.biases, expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(pixels @ snapshot.weights.reshape(6, 5) + snapshot.biases, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_averaged_weights_are_those_that_are_scored_and_kept() -> None:

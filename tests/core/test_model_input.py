@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from digits.core.errors import InputError
+from digits.core.model_input import ModelInput
+
+TAKES = ModelInput(8, 9, 16, ("нуль", 'a "b"'), 7, "mass", (4.25, 4.5))
+
+
+def test_it_reads_back(tmp_path: Path) -> None:
+    TAKES.save(tmp_path / "input.json")
+    assert ModelInput.load(tmp_path / "input.json") == TAKES
+
+
+def test_a_cut_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "input.json"
+    TAKES.save(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(InputError, match=r"input\.json: found a damaged file .*; dvc repro train"):
+        ModelInput.load(path)
