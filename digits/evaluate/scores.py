@@ -80,8 +80,9 @@ def load_scores(path: Path) -> dict[str, Scores]:
     content = path.read_bytes()
     try:
         scores = parse_scores(content)
-        if missing := [name for name in METRICS if name not in scores["test"].metrics]:
-            raise ValueError(f"no {', '.join(missing)}")
+        for split, found in scores.items():
+            if missing := METRICS.keys() - found.metrics.keys():
+                raise ValueError(f"no {', '.join(sorted(missing))} of {split}")
         return scores
     except ValueError as error:
         raise InputError(
@@ -106,5 +107,5 @@ def parse_scores(content: bytes) -> dict[str, Scores]:
             )
             for split in SPLITS
         }
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from None

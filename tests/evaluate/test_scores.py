@@ -40,3 +40,15 @@ def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=r"scores\.json: found a damaged file .*; dvc repro evaluate"):
         load_scores(path)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("metrics", [{"accuracy": 0.5}, "none", None])
+def test_a_split_without_all_metrics_is_damaged(split: str, metrics: object, tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    save_scores(SCORES, path)
+    document = json.loads(path.read_text())
+    document[split]["metrics"] = metrics
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"scores\.json: found a damaged file"):
+        load_scores(path)
