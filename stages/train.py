@@ -20,7 +20,7 @@ def main(model: str, root: Path = Path()) -> None:
     training, validation = Examples.load(splits / "train.npz"), Examples.load(splits / "validation.npz")
     model_input = ModelInput.load(splits / "input.json")
 
-    checkpoint = Checkpoint(root / "checkpoints" / f"{model}.npz", recipe, training, validation)
+    checkpoint = Checkpoint(root / "checkpoints" / model, recipe, training, validation)
     progress = Progress(model, recipe.steps, done=checkpoint.step)
     trained = train(recipe, training, validation, report=progress.show, checkpoint=checkpoint)
     for variable in trained.variables:

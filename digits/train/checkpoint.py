@@ -1,82 +1,113 @@
-"""How far a training has come, kept in a file: a killed one goes on from there, to the same bytes."""
+"""Keep how far a training has come, so that a killed one goes on from there, to the same bytes."""
 
 import hashlib
+import shutil
 import time
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.core.files import replacing
+from digits.core.files import replacing_folder
+from digits.core.history import History, Period
 from digits.core.params import Recipe
+from digits.core.snapshots import Snapshot, Snapshots
 from digits.train.backend import keras, tf
 
-#: Seconds of work that a kill may cost. A shorter training writes no checkpoint.
+#: Seconds after which a state is kept, at the next end of a period. A shorter training keeps none.
 INTERVAL = 15.0
 
 
 class Checkpoint:
-    """The last state of one training that was kept, and a place for the next.
+    """A folder with the last state of one training.
 
     A state is of use only to the training that left it: the same recipe, examples, code and libraries.
     Any other is passed over, and replaced when this training keeps its first.
 
     Attributes:
-        step: the last step that the kept state has behind it; 0: there is none.
-        state: the arrays that were kept, by name.
+        periods: those behind the state; none: there is no state.
+        snapshots: those behind the state.
+
+    Raises:
+        InputError: what was kept is damaged.
     """
 
-    def __init__(self, path: Path, recipe: Recipe, train: Examples, validation: Examples) -> None:
-        self.path = path
-        self.made_of = recipe, train, validation
-        self.step = 0
-        self.state: dict[str, NDArray[Any]] = {}
+    def __init__(self, folder: Path, recipe: Recipe, *splits: Examples) -> None:
+        self.folder = folder
+        self.recipe, self.splits = recipe, splits
         self.kept_at = time.monotonic()
-        if path.exists():
-            self._load()
+        self.periods: list[Period] = []
+        self.snapshots: list[Snapshot] = []
+        key = folder / "key.txt"
+        if key.exists() and key.read_text() == self.key:
+            with self._damage_named():
+                self.periods += History.load(folder / "history.csv").periods
+                self.snapshots += Snapshots.load(folder / "snapshots.npz").taken
+
+    @property
+    def step(self) -> int:
+        """The last step behind the state."""
+        return self.periods[-1].step if self.periods else 0
 
     @property
     def due(self) -> bool:
-        """Whether so much was done since the last state was kept that the next one should be."""
+        """Whether it is time to keep a state again."""
         return time.monotonic() - self.kept_at >= INTERVAL
 
-    def keep(self, step: int, state: dict[str, NDArray[Any]]) -> None:
-        """Replace what is kept by the state after ``step``."""
-        with replacing(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, key=np.array(self.key), step=np.int64(step), **state)  # type: ignore[arg-type]
+    def keep(self, model: Any, periods: list[Period], snapshots: list[Snapshot]) -> None:
+        """Replace what is kept by the state of a compiled model, its periods and snapshots so far."""
+        with replacing_folder(self.folder) as folder:
+            np.savez(folder / "variables.npz", *(variable.numpy() for variable in _variables(model)))
+            History(periods).save(folder / "history.csv")
+            Snapshots("", snapshots).save(folder / "snapshots.npz")
+            (folder / "key.txt").write_text(self.key)
         self.kept_at = time.monotonic()
 
+    def restore(self, model: Any) -> None:
+        """Put a compiled model into the state that was kept, if there is one."""
+        if self.periods:
+            with self._damage_named():
+                model.optimizer.build(model.trainable_variables)
+                with (self.folder / "variables.npz").open("rb") as file, np.load(file) as kept:
+                    for variable, value in zip(_variables(model), kept.values(), strict=True):
+                        variable.assign(value)
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (BadZipFile, InputError, OSError, ValueError):
+            raise InputError(
+                self.folder, found="a damaged checkpoint", expected="a whole one", do="delete the folder"
+            ) from None
+
     def remove(self) -> None:
-        """To be called when what the training leaves is in its place."""
-        self.path.unlink(missing_ok=True)
+        """Delete what is kept; to be called when the trained model is in its place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @cached_property
     def key(self) -> str:
         """A digest of all that decides what the training ends with."""
-        recipe, *splits = self.made_of
-        digest = hashlib.sha256(recipe.model_dump_json().encode())
-        for examples in splits:
-            digest.update(examples.digest())
-        rooms = Path(__file__).parent, Path(__file__).parents[1] / "core"
-        for source in sorted(path for room in rooms for path in room.glob("*.py")):
+        digest = hashlib.sha256(self.recipe.model_dump_json().encode())
+        package = Path(__file__).parents[1]
+        for source in sorted([*package.glob("train/*.py"), *package.glob("core/*.py")]):
             digest.update(source.read_bytes())
-        for library in (keras, np, tf):
-            digest.update(library.__version__.encode())
+        for part in (
+            *(split.digest() for split in self.splits),
+            keras.__version__,
+            tf.__version__,
+            np.__version__,
+        ):
+            digest.update(part if isinstance(part, bytes) else part.encode())
         return digest.hexdigest()
 
-    def _load(self) -> None:
-        try:
-            # Opened here: NumPy would leave a file that is no archive open.
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                if str(archive["key"]) != self.key:
-                    return
-                state = {name: archive[name] for name in archive.files}
-            self.step = int(state.pop("step"))
-            self.state = state
-        except (BadZipFile, EOFError, KeyError, ValueError, zlib.error):
-            return  # damaged: then from the beginning
+
+def _variables(model: Any) -> list[Any]:
+    """Of the network and of the optimizer, with what Keras' ``save_weights`` lacks: the states of dropout."""
+    return [*model.variables, *model.optimizer.variables]

@@ -18,6 +18,11 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
     LinearClassifier does; hidden layers start at Glorot and Bengio's (2010) uniform weights. Batch
     normalization (Ioffe and Szegedy 2015) stands between a hidden layer and its ReLU.
     """
+
+    def seed(layer: int, use: int) -> int:
+        """A seed of its own for each layer's weights (use 0) and dropout (use 1)."""
+        return int(np.random.SeedSequence([recipe.seed, layer, use]).generate_state(1)[0])
+
     regularizer = keras.regularizers.L1L2(recipe.l1, recipe.l2) if recipe.l1 or recipe.l2 else None
     layers = [
         keras.Input((height, width), name="images"),
@@ -25,13 +30,13 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
         keras.layers.Flatten(name="flatten"),
     ]
     if recipe.input_dropout:
-        layers.append(keras.layers.Dropout(recipe.input_dropout, seed=recipe.seed, name="input_dropout"))
+        layers.append(keras.layers.Dropout(recipe.input_dropout, seed=seed(0, 1), name="input_dropout"))
     for number, units in enumerate(recipe.hidden_units, start=1):
         layers.append(
             keras.layers.Dense(
                 units,
                 activation=None if recipe.normalization else "relu",
-                kernel_initializer=keras.initializers.GlorotUniform(seed=recipe.seed + number),
+                kernel_initializer=keras.initializers.GlorotUniform(seed(number, 0)),
                 kernel_regularizer=regularizer,
                 name=f"hidden_{number}",
             )
@@ -41,9 +46,9 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
             layers.append(keras.layers.ReLU(name=f"relu_{number}"))
         if recipe.dropout:
             layers.append(
-                keras.layers.Dropout(recipe.dropout, seed=recipe.seed + number, name=f"dropout_{number}")
+                keras.layers.Dropout(recipe.dropout, seed=seed(number, 1), name=f"dropout_{number}")
             )
-    start = keras.initializers.GlorotUniform(seed=recipe.seed) if recipe.hidden_units else "zeros"
+    start = keras.initializers.GlorotUniform(seed(0, 0)) if recipe.hidden_units else "zeros"
     layers.append(
         keras.layers.Dense(
             classes, kernel_initializer=start, kernel_regularizer=regularizer, name=OUTPUT_LAYER

@@ -23,11 +23,11 @@ class Progress:
         self.model, self.steps, self.done = model, steps, done
         self.start = time.monotonic()
         if done:
-            print(f"{model} goes on after step {done} of {steps}, where it was stopped")
+            print(f"{model} goes on after step {done} of {steps}")
         print(HEAD, flush=True)
 
     def show(self, period: Period) -> None:
         taken = period.step - self.done
-        seconds_each = (time.monotonic() - self.start) / max(taken, 1)
-        left = f"{seconds_each * (self.steps - period.step):.0f}" if taken > 0 else "-"
+        seconds_each = (time.monotonic() - self.start) / taken
+        left = f"{seconds_each * (self.steps - period.step):.0f}"
         print(ROW.format(self.model, period.period, period.step, *period.figures(), left), flush=True)

@@ -8,9 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from digits.core.params import Augmentation
-from digits.train import batches
 from digits.train.augmentation import Distorter
-from digits.train.batches import Batches
+from digits.train.batches import batches
 from tests import tiny
 
 SIDE = 21
@@ -118,46 +117,31 @@ def test_what_it_may_not_be(changes: dict[str, float], message: str) -> None:
         Augmentation.model_validate(changes)
 
 
-class TestBatches:
-    EXAMPLES = tiny.examples(10)
+EXAMPLES = tiny.examples(10)
 
-    def steps(self, stops: list[int], done: int = 0, **changes: Any) -> tuple[list[int], list[Any]]:
-        """The steps after which it stopped, and the images and label of each step."""
-        recipe = tiny.recipe(steps=12, periods=3, **changes)
-        taken: list[Any] = []
 
-        def take(images: NDArray[Any], labels: NDArray[np.int32]) -> None:
-            taken.extend(zip(images, labels, strict=True))
+def steps(done: int = 0, **changes: Any) -> list[list[NDArray[Any]]]:
+    """Images and labels of each step after ``done``."""
+    recipe = tiny.recipe(**{"steps": 12, "periods": 3, **changes})
+    return [[part.numpy() for part in step] for step in batches(recipe, EXAMPLES, done=done)]
 
-        return list(Batches(recipe, self.EXAMPLES).take(stops, take, done)), taken
 
-    @pytest.mark.parametrize("augmentation", [{}, {"rotation": 40.0, "elastic": 0.5}])
-    def test_a_step_gets_the_same_however_many_are_made_at_a_time(
-        self, augmentation: dict[str, float], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        how = augmentation
-        reached, whole = self.steps([5, 12], augmentation=how)
-        assert reached == [5, 12]
-        monkeypatch.setattr(batches, "CHUNK", 1)
-        reached, one_by_one = self.steps([12], augmentation=how)
-        assert reached == list(range(1, 13))
-        _, later = self.steps([12], done=7, augmentation=how)
-        for found in (one_by_one, [*whole[:7], *later]):
-            assert len(found) == 12
-            for (images, labels), (expected_images, expected_labels) in zip(found, whole, strict=True):
-                assert_array_equal(images, expected_images)
-                assert_array_equal(labels, expected_labels)
+@pytest.mark.parametrize("augmentation", [{}, {"rotation": 40.0, "elastic": 0.5}])
+def test_a_step_gets_the_same_wherever_the_training_begins(augmentation: dict[str, float]) -> None:
+    whole = steps(augmentation=augmentation)
+    later = steps(7, augmentation=augmentation)
+    assert (len(whole), len(later)) == (12, 5)
+    for found, expected in zip(later, whole[7:], strict=True):
+        assert_array_equal(found[0], expected[0])
+        assert_array_equal(found[1], expected[1])
 
-    def test_every_example_comes_once_in_a_shuffle(self) -> None:
-        _, taken = self.steps([5], batch_size=2)
-        seen = np.concatenate([images.reshape(2, -1) for images, _ in taken])
-        whole = self.EXAMPLES.images.reshape(10, -1)
-        assert_array_equal(np.unique(seen, axis=0), np.unique(whole, axis=0))
 
-    def test_each_time_an_image_is_distorted_anew(self) -> None:
-        how = {"rotation": 90.0}
-        _, taken = self.steps([12], augmentation=how, batch_size=10)
-        assert len({images.sum() for images, _ in taken}) == 12
+def test_every_example_comes_once_in_a_shuffle() -> None:
+    seen = np.concatenate([images.reshape(2, -1) for images, _ in steps(steps=5, periods=1, batch_size=2)])
+    whole = EXAMPLES.images.reshape(10, -1)
+    assert_array_equal(np.unique(seen, axis=0), np.unique(whole, axis=0))
 
-    def test_nothing_is_left_to_do(self) -> None:
-        assert self.steps([12], done=12) == ([], [])
+
+def test_each_time_an_image_is_distorted_anew() -> None:
+    taken = steps(augmentation={"rotation": 90.0}, batch_size=10)
+    assert len({images.sum() for images, _ in taken}) == 12
