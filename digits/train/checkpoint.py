@@ -3,14 +3,14 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.examples import Examples
@@ -33,9 +33,6 @@ class Checkpoint:
     Attributes:
         periods: those behind the state; none: there is no state.
         snapshots: those behind the state.
-
-    Raises:
-        InputError: what was kept is damaged.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, *splits: Examples) -> None:
@@ -44,11 +41,15 @@ class Checkpoint:
         self.kept_at = time.monotonic()
         self.periods: list[Period] = []
         self.snapshots: list[Snapshot] = []
-        key = folder / "key.txt"
-        if key.exists() and key.read_text() == self.key:
-            with self._damage_named():
+        self.variables: list[NDArray[Any]] = []
+        with suppress(BadZipFile, InputError, OSError, ValueError):  # nothing there, or a damaged file
+            if (folder / "key.txt").read_text() == self.key:
+                with (folder / "variables.npz").open("rb") as file, np.load(file) as archive:
+                    variables = list(archive.values())
+                snapshots = Snapshots.load(folder / "snapshots.npz").taken
                 self.periods += History.load(folder / "history.csv").periods
-                self.snapshots += Snapshots.load(folder / "snapshots.npz").taken
+                self.snapshots += snapshots
+                self.variables += variables
 
     @property
     def step(self) -> int:
@@ -71,21 +72,10 @@ class Checkpoint:
 
     def restore(self, model: Any) -> None:
         """Put a compiled model into the state that was kept, if there is one."""
-        if self.periods:
-            with self._damage_named():
-                model.optimizer.build(model.trainable_variables)
-                with (self.folder / "variables.npz").open("rb") as file, np.load(file) as kept:
-                    for variable, value in zip(_variables(model), kept.values(), strict=True):
-                        variable.assign(value)
-
-    @contextmanager
-    def _damage_named(self) -> Iterator[None]:
-        try:
-            yield
-        except (BadZipFile, InputError, OSError, ValueError):
-            raise InputError(
-                self.folder, found="a damaged checkpoint", expected="a whole one", do="delete the folder"
-            ) from None
+        if self.variables:
+            model.optimizer.build(model.trainable_variables)
+            for variable, value in zip(_variables(model), self.variables, strict=True):
+                variable.assign(value)
 
     def remove(self) -> None:
         """Delete what is kept; to be called when the trained model is in its place."""
