@@ -1,25 +1,24 @@
-"""Compare a network's answers with the truth.
-
-In NumPy: importing scikit-learn and SciPy takes three times as long as all else that an evaluation of
-MNIST does. Tests hold each figure to theirs.
-"""
+"""Compare a network's answers with the truth; scikit-learn computes the figures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
 
 from digits.core.examples import Labels
 from digits.core.predictions import Predictions
 from digits.evaluate.calibration import expected_calibration_error
 
-#: The log loss in nats of an answer that is wrong and sure, where scikit-learn clips probabilities.
-SURE_AND_WRONG = -float(np.log(np.finfo(np.float64).eps))
-#: A standard normal value is within ± this with a probability of 95 %.
-Z = 1.959963984540054
+
+def _scikit_learn() -> Any:
+    """scikit-learn's metrics; the import takes a second, which commands that read the table do without."""
+    import sklearn.metrics
+
+    return sklearn.metrics
 
 
 @dataclass(frozen=True)
@@ -28,77 +27,71 @@ class Answers:
 
     Attributes:
         labels: the true classes, ``[n]``.
-        log_probabilities: natural logarithms, ``float64 [n, classes]``.
+        probabilities: of each class, ``float64 [n, classes]``, in rows that sum to 1.
     """
 
     labels: Labels
-    log_probabilities: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
 
     @classmethod
     def from_logits(cls, labels: Labels, logits: NDArray[np.float32]) -> "Answers":
         """The answers that ``logits`` ``[n, classes]`` stand for."""
-        scores = logits.astype(np.float64)
-        scores -= scores.max(axis=1, keepdims=True)  # so that no exponential overflows
-        return cls(labels, scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+        return cls(labels, scipy.special.softmax(logits.astype(np.float64), axis=1))
 
-    @property
+    @cached_property
     def predicted(self) -> NDArray[np.intp]:
         """The likeliest class of each image, ``[n]``."""
-        return np.asarray(self.log_probabilities.argmax(axis=1))
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """Whether that is the true class, ``[n]``."""
-        return np.asarray(self.predicted == self.labels)
-
-    @property
-    def probabilities(self) -> NDArray[np.float64]:
-        """Of each class, ``[n, classes]``, in rows that sum to 1."""
-        return np.asarray(np.exp(self.log_probabilities))
+    def classes(self) -> NDArray[np.intp]:
+        """The number of each class, ``[classes]``: some may be neither in the labels nor predicted."""
+        return np.arange(self.probabilities.shape[1])
 
     def predictions(self, class_names: tuple[str, ...]) -> Predictions:
         """The same as a table to save: of the classes, the true one and the likeliest."""
-        images, probabilities = np.arange(len(self.labels)), self.probabilities
+        images = np.arange(len(self.labels))
         return Predictions(
             class_names,
             self.labels.astype(np.intp),
             self.predicted,
-            probabilities[images, self.labels],
-            probabilities[images, self.predicted],
+            self.probabilities[images, self.labels],
+            self.probabilities[images, self.predicted],
         )
 
 
 def accuracy(answers: Answers) -> float:
     """The share of right answers."""
-    return float(answers.right.mean())
+    return float(_scikit_learn().accuracy_score(answers.labels, answers.predicted))
 
 
 def log_loss(answers: Answers) -> float:
     """The mean negative log-probability of the true class, in nats."""
-    # Not clipped, which would hide how wrong a network is that has diverged.
-    return float(-answers.log_probabilities[np.arange(len(answers.labels)), answers.labels].mean())
+    return float(_scikit_learn().log_loss(answers.labels, answers.probabilities, labels=answers.classes))
 
 
 def macro_f1(answers: Answers) -> float:
     """The mean F1 of the classes that are there or predicted: the others have none."""
-    figures = _per_class(answers)
-    return float(figures.f1[figures.examples + figures.predicted > 0].mean())
+    score = _scikit_learn().f1_score
+    return float(score(answers.labels, answers.predicted, average="macro", zero_division=0))
 
 
 def log_loss_of_predicted_classes(answers: Answers) -> float:
     """The figure of the course's notebook: the log loss of one-hot predicted classes, in nats."""
-    return float((~answers.right).mean()) * SURE_AND_WRONG
+    one_hot = np.eye(len(answers.classes))[answers.predicted]
+    return float(_scikit_learn().log_loss(answers.labels, one_hot, labels=answers.classes))
 
 
 def brier_score(answers: Answers) -> float:
     """The mean squared distance of the probabilities from the truth (Brier 1950), 0 to 2."""
-    truth = np.eye(answers.log_probabilities.shape[1])[answers.labels]
-    return float(((answers.probabilities - truth) ** 2).sum(axis=1).mean())
+    score = _scikit_learn().brier_score_loss
+    return float(score(answers.labels, answers.probabilities, labels=answers.classes, scale_by_half=False))
 
 
 def calibration_error(answers: Answers) -> float:
     """The mean gap between confidence and accuracy, 0 to 1."""
-    return expected_calibration_error(answers.probabilities.max(axis=1), answers.right)
+    right = answers.predicted == answers.labels
+    return expected_calibration_error(answers.probabilities.max(axis=1), right)
 
 
 class Metric(NamedTuple):
@@ -150,39 +143,8 @@ class Interval(NamedTuple):
 
 def wilson_interval(correct: int, examples: int) -> Interval:
     """Wilson's (1927) 95 % interval of a share: ``correct`` of ``examples``."""
-    share, spread = correct / examples, Z**2 / examples
-    middle = (share + spread / 2) / (1 + spread)
-    half = sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
-
-
-class _PerClass(NamedTuple):
-    """Of each class, ``[classes]``."""
-
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    f1: NDArray[np.float64]
-    examples: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-
-
-def _per_class(answers: Answers) -> _PerClass:
-    classes = answers.log_probabilities.shape[1]
-    examples = np.bincount(answers.labels, minlength=classes)
-    predicted = np.bincount(answers.predicted, minlength=classes)
-    right = np.bincount(answers.labels[answers.right], minlength=classes)
-    return _PerClass(
-        precision=_shares(right, predicted),
-        recall=_shares(right, examples),
-        f1=_shares(2 * right, examples + predicted),
-        examples=examples,
-        predicted=predicted,
-    )
-
-
-def _shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    """``part / whole``, and 0 of nothing."""
-    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+    found = scipy.stats.binomtest(correct, examples).proportion_ci(0.95, method="wilson")
+    return Interval(float(found.low), float(found.high))
 
 
 class ClassScore(NamedTuple):
@@ -196,6 +158,10 @@ class ClassScore(NamedTuple):
 
 
 def per_class(answers: Answers, class_names: tuple[str, ...]) -> list[ClassScore]:
-    """Precision, recall and F1 of each class."""
-    columns = [column.tolist() for column in _per_class(answers)[:4]]
-    return [ClassScore(*row) for row in zip(class_names, *columns, strict=True)]
+    """Precision, recall and F1 of each class; 0 where there is nothing to divide by."""
+    columns = _scikit_learn().precision_recall_fscore_support(
+        answers.labels, answers.predicted, labels=answers.classes, zero_division=0
+    )
+    return [
+        ClassScore(*row) for row in zip(class_names, *(column.tolist() for column in columns), strict=True)
+    ]

@@ -43,7 +43,7 @@ from digits.evaluate.metrics import Answers
 from digits.evaluate.scores import SPLITS, Scores, save_metrics, save_scores
 right = numpy.arange(1000) < 1000 - yaml.safe_load(open("params.yaml"))["wrong"]
 probabilities = numpy.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
-answers = Answers(numpy.zeros(1000, numpy.uint8), numpy.log(probabilities))
+answers = Answers(numpy.zeros(1000, numpy.uint8), probabilities)
 scores = {split: Scores.of(answers, ("a", "b")) for split in SPLITS}
 folder = pathlib.Path("predictions/m")
 folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from digits.evaluate.metrics import Answers
 NAMES = ("NA", "a,b", '"')
 ANSWERS = Answers(
     np.array([0, 1, 2, 1, 0], np.uint8),
-    np.log(
+    np.array(
         [
             [0.6, 0.3, 0.1],
             [0.7, 0.1, 0.2],
@@ -45,7 +45,7 @@ def test_tables_of_the_same_images_are_known_whatever_order_their_classes_have(p
     assert_array_equal(parsed.right, loaded.right)
     turned = Predictions.load(path, NAMES[::-1])
     assert turned.same_images(loaded)
-    other = Answers(np.roll(ANSWERS.labels, 1), ANSWERS.log_probabilities).predictions(NAMES)
+    other = Answers(np.roll(ANSWERS.labels, 1), ANSWERS.probabilities).predictions(NAMES)
     assert not other.same_images(loaded)
 
 

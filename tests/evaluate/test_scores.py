@@ -9,7 +9,7 @@ from digits.evaluate.metrics import METRICS, Answers, evaluate, wilson_interval
 from digits.evaluate.scores import SPLITS, Scores, load_scores, save_metrics, save_scores
 
 #: Two of three are right.
-ANSWERS = Answers(np.array([0, 1, 1], np.uint8), np.log([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]))
+ANSWERS = Answers(np.array([0, 1, 1], np.uint8), np.array([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]))
 SCORES = {split: Scores.of(ANSWERS, ("a", "b")) for split in SPLITS}
 
 
