@@ -6,10 +6,10 @@ DVC := $(BIN)/dvc
 MODELS := $(shell sed -n 's/^ *- models: \[\(.*\)\].*/\1/p' dvc.yaml | tr ',' ' ')
 
 .DEFAULT_GOAL := help
-.PHONY: help install run mnist sweep compare plots report repeat verify test lint format lock clean
+.PHONY: help install run mnist sweep compare plots report repeat verify test test-all lint format lock clean
 
 help: ## What can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 install: .venv/installed ## The environment, in .venv
 
@@ -74,8 +74,13 @@ repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of e
 verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
 	@$(BIN)/digits verify
 
-test: install ## The whole test suite, on up to four cores
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test: install ## The tests that CI runs, on up to four cores
+	$(PYTEST) -m 'not slow'
+
+test-all: install ## All tests: clusters, crashes, odd systems and remotes too
+	$(PYTEST)
 
 lint: install ## Ruff, format check, type check, and which package may import which
 	$(BIN)/ruff check

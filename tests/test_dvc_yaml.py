@@ -164,6 +164,7 @@ def test_only_python_files_of_digits_count() -> None:
         assert not ignored(str(REPOSITORY / "digits/core/params.py"))
 
 
+@pytest.mark.slow
 def test_every_data_dependency_is_read(
     ran: tuple[dict[str, Ran], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

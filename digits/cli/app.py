@@ -1,9 +1,8 @@
 """The verbs of the ``digits`` command and what each takes; the module that a verb imports does the work."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,18 +17,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-class Style(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    MARKDOWN = "markdown"
-    JSON = "json"
 
 
 sweep = typer.Typer(no_args_is_help=True, help="Search better parameters: many trainings of one model.")
@@ -59,7 +46,9 @@ def compare(
             metavar="MODEL MODEL", help="Compare two models: the first's one with the second's other."
         ),
     ] = None,
-    format: Annotated[Format, typer.Option(help="Markdown is for a pull request.")] = Format.TABLE,
+    format: Annotated[
+        Literal["table", "markdown", "json"], typer.Option(help="Markdown is for a pull request.")
+    ] = "table",
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,7 +65,7 @@ def compare(
     """
     from digits.cli.compare import main
 
-    sys.exit(main(before, after, between=between, style=format.value, conditions=fail_if or []))
+    sys.exit(main(before, after, between=between, style=format, conditions=fail_if or []))
 
 
 @app.command()
@@ -85,7 +74,9 @@ def predict(
         list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")
     ],
     model: Annotated[str, typer.Option(help="Which network answers.", autocompletion=_models)] = "dnn",
-    format: Annotated[Style, typer.Option(help="How the answers are printed.")] = Style.TABLE,
+    format: Annotated[
+        Literal["table", "json", "csv"], typer.Option(help="How the answers are printed.")
+    ] = "table",
 ) -> None:
     """Say what is on pictures of any size, dark on light or light on dark.
 
@@ -94,7 +85,7 @@ def predict(
     """
     from digits.cli.predict import main
 
-    sys.exit(main(images, model=model, style=format.value))
+    sys.exit(main(images, model=model, style=format))
 
 
 @app.command()

@@ -1,10 +1,10 @@
 """Labelled images as the pipeline holds them, in memory and in a file."""
 
+import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,26 +80,16 @@ class Examples:
         """
         with path.open("rb") as file:
             try:
-                with ZipFile(file) as archive:
-                    images, labels = _array(archive, "images"), _array(archive, "labels")
-                    pixel_maximum = int(_array(archive, "pixel_maximum"))
-                    class_names = tuple(_array(archive, "class_names").tolist())
+                with np.load(file, allow_pickle=False) as archive:
+                    images, labels = archive["images"], archive["labels"]
+                    pixel_maximum = int(archive["pixel_maximum"])
+                    class_names = tuple(archive["class_names"].tolist())
                 if images.dtype != np.uint8 or images.ndim != 3:
                     raise ValueError(f"images are {images.dtype} {images.shape}")
                 if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
                     raise ValueError(f"labels are {labels.dtype} {labels.shape}, images {images.shape}")
-            # The libraries let a dozen kinds out, RuntimeError and OSError among them.
-            except Exception as error:
+            except (BadZipFile, EOFError, KeyError, ValueError, zlib.error) as error:
                 raise InputError(
                     path, found=f"a damaged file ({error})", expected="a split", do="dvc repro split"
                 ) from None
         return cls(images, labels, pixel_maximum, class_names)
-
-
-def _array(archive: ZipFile, name: str) -> NDArray[Any]:
-    """An array in NumPy's archive, all of it: what np.load leaves unread, it doesn't check the sum of."""
-    with archive.open(f"{name}.npy") as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):
-            raise ValueError(f"{name} has more bytes than its shape {array.shape} takes")
-    return array

@@ -20,10 +20,8 @@ Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:
 
 #: Characters that end lines or steer devices: tables and pages would not keep them.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-#: File names that every system takes as they are; Windows drops dots and spaces at the end.
+#: File names that every system takes as they are.
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
-#: What Windows takes for a device, whatever follows the first dot.
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])( *\..*)?", re.IGNORECASE)
 
 
 def _one_line(text: str) -> str:
@@ -60,7 +58,7 @@ class SourceFile(Section):
     def _names_a_file(cls, urls: list[str]) -> list[str]:
         for url in urls:
             name = _last_part(url)
-            if not _NAME.fullmatch(name) or _DEVICE.fullmatch(name):
+            if not _NAME.fullmatch(name):
                 raise ValueError(
                     f"{excerpt(url)}, expected a path or URL that ends in a file name"
                     " (letters, digits, '.', '_', '-')"

@@ -1,8 +1,9 @@
 """The figures of one model on both splits, as they are kept: the main ones in git, all of them beside it."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from digits.core.errors import InputError
 from digits.core.files import write_json
@@ -77,17 +78,13 @@ def load_scores(path: Path) -> dict[str, Scores]:
         InputError: the file is damaged.
         OSError: it can't be read.
     """
-    content = path.read_bytes()
     try:
-        scores = parse_scores(content)
-        for split, found in scores.items():
-            if missing := METRICS.keys() - found.metrics.keys():
-                raise ValueError(f"no {', '.join(sorted(missing))} of {split}")
-        return scores
-    except ValueError as error:
-        raise InputError(
-            path, found=f"a damaged file ({error})", expected="a model's scores", do="dvc repro evaluate"
-        ) from None
+        scores = parse_scores(path.read_bytes())
+        if all(found.metrics.keys() == METRICS.keys() for found in scores.values()):
+            return scores
+    except ValueError:
+        pass
+    raise InputError(path, found="a damaged file", expected="a model's scores", do="dvc repro evaluate")
 
 
 def parse_scores(content: bytes) -> dict[str, Scores]:
@@ -96,16 +93,7 @@ def parse_scores(content: bytes) -> dict[str, Scores]:
     Raises:
         ValueError: it is damaged.
     """
-    try:
-        document = json.loads(content)
-        return {
-            split: Scores(
-                {name: float(value) for name, value in document[split]["metrics"].items()},
-                Interval(*map(float, document[split]["accuracy_interval"])),
-                int(document[split]["examples"]),
-                [ClassScore(**score) for score in document[split]["classes"]],
-            )
-            for split in SPLITS
-        }
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(str(error)) from None
+    scores = TypeAdapter(dict[str, Scores]).validate_json(content)
+    if set(scores) != set(SPLITS):
+        raise ValueError(f"splits {', '.join(scores)}")
+    return scores

@@ -44,7 +44,10 @@ class Checkpoint:
         self.variables: list[NDArray[Any]] = []
         with suppress(BadZipFile, InputError, OSError, ValueError):  # nothing there, or a damaged file
             if (folder / "key.txt").read_text() == self.key:
-                with (folder / "variables.npz").open("rb") as file, np.load(file) as archive:
+                with (
+                    (folder / "variables.npz").open("rb") as file,
+                    np.load(file, allow_pickle=False) as archive,
+                ):
                     variables = list(archive.values())
                 snapshots = Snapshots.load(folder / "snapshots.npz").taken
                 self.periods += History.load(folder / "history.csv").periods

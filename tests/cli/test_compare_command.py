@@ -14,8 +14,6 @@ from digits.core.errors import InputError
 from tests.conftest import REPOSITORY
 from tests.finished import commit, git
 
-pytestmark = pytest.mark.slow
-
 DVC_YAML = """
 stages:
   split:

@@ -13,8 +13,6 @@ import yaml
 from digits.cli.report.history import experiments
 from tests.conftest import REPOSITORY
 
-pytestmark = pytest.mark.slow
-
 LINEAR = ("linear baseline", "linear tuned")
 DNN = ("dnn of the course", "dnn with dropout", "dnn with l2", "dnn wider")
 

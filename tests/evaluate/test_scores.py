@@ -38,7 +38,7 @@ def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    with pytest.raises(InputError, match=r"scores\.json: found a damaged file .*; dvc repro evaluate"):
+    with pytest.raises(InputError, match=r"scores\.json: found a damaged file, .*; dvc repro evaluate"):
         load_scores(path)
 
 
