@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from dvc.repo import Repo
@@ -126,15 +127,15 @@ def test_the_summary_is_of_the_rows(saved: Saved) -> None:
 
 
 def test_a_spread_by_hand() -> None:
-    found = repeat.spread([0.9, 0.92, 0.97])  # deviations from 0.93: -0.03, -0.01, 0.04
-    assert found.mean == pytest.approx(0.93)
-    assert found.deviation == pytest.approx(((0.0009 + 0.0001 + 0.0016) / 2) ** 0.5)
-    assert (found.low, found.high) == pytest.approx((0.93 - 0.08957, 0.93 + 0.08957), abs=1e-5)
-    assert found.seeds == 3
+    found = repeat.spread(np.array([0.9, 0.92, 0.97]))  # deviations from 0.93: -0.03, -0.01, 0.04
+    assert found["mean"] == pytest.approx(0.93)
+    assert found["deviation"] == pytest.approx(((0.0009 + 0.0001 + 0.0016) / 2) ** 0.5)
+    assert (found["low"], found["high"]) == pytest.approx((0.93 - 0.08957, 0.93 + 0.08957), abs=1e-5)
+    assert found["seeds"] == 3
 
 
 def test_figures_that_are_all_the_same_have_no_spread() -> None:
-    assert repeat.spread([0.5, 0.5]) == (0.5, 0.0, 0.5, 0.5, 2)
+    assert list(repeat.spread(np.array([0.5, 0.5])).values()) == [0.5, 0.0, 0.5, 0.5, 2]
 
 
 def test_nothing_but_the_results_is_written(saved: Saved) -> None:
