@@ -20,7 +20,6 @@ from PIL import Image
 from digits.cli.framing import MOST_PIXELS, frame
 from digits.cli.predict import main, predict, read_picture
 from digits.cli.report import card, page
-from digits.cli.report.history import experiments
 from digits.cli.report.results import read_results
 from digits.core.errors import InputError
 from digits.core.examples import Examples
@@ -28,7 +27,6 @@ from digits.core.files import write_json
 from digits.core.model_input import ModelInput
 from digits.core.snapshots import Snapshots
 from digits.core.sources import load_source
-from digits.core.yaml_files import parse_mapping
 from digits.evaluate.inference import logits
 from digits.train.export import save_tflite
 from digits.train.network import build
@@ -37,64 +35,13 @@ from tests import tiny
 from tests.cli.test_predict import TAKES, stroke, with_size
 from tests.conftest import REPOSITORY
 from tests.finished import commit, finished
-from tests.test_bad_input import contents, entry, run_stage, sources
+from tests.test_bad_input import entry, run_stage, sources
 from tests.test_pipeline import clone
 
 #: Runs a command if a shell ever sees it.
 SHELL = "\"; touch harmed; $(touch harmed) `touch harmed`'; touch harmed #"
 #: Clears a terminal and renames its window.
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m"
-BOMB = "a0: &a0 [lol, lol, lol]\n" + "".join(
-    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 20)
-)
-MERGES = "a0: &a0 {x: 1}\n" + "".join(
-    f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
-)
-YAML = {
-    "bomb": (BOMB, "more than 100000 values"),
-    "merged bomb": (MERGES, "more than 100000 values"),
-    "itself": ("a: &a [*a]\n", "a value that holds itself"),
-    "deep": ("a: " + "[" * 100_000, "more than 50 levels of values within values"),
-    "deep mappings": ("a: " + "{b: " * 100_000, "more than 50 levels of values within values"),
-    "command": ("a: !!python/object/apply:os.system ['touch harmed']\n", "python/object/apply"),
-    "module": ("a: !!python/name:os.system ''\n", "python/name"),
-    "key": ("? [[1], [2]]\n: 1\n", "unhashable"),
-    "truth": ("a: !!bool maybe\n", "'maybe'"),
-    "large number": (f"a: {'9' * 10_000}\n", "4300 digits"),
-}
-
-
-class TestYaml:
-    @pytest.mark.parametrize(("text", "found"), YAML.values(), ids=YAML)
-    def test_what_a_file_could_do_is_refused(self, text: str, found: str) -> None:
-        with pytest.raises(InputError, match=found) as caught:
-            parse_mapping(text, "a.yaml")
-        assert "\n" not in str(caught.value)
-        assert len(str(caught.value)) < 300
-
-    @pytest.mark.parametrize("name", ["params.yaml", "data/sources/digits/source.yaml"])
-    @pytest.mark.parametrize("kind", ["bomb", "deep", "command"])
-    def test_a_stage_ends_in_one_line(self, kind: str, name: str, workspace: Path) -> None:
-        text, found = YAML[kind]
-        with (workspace / name).open("a") as file:
-            file.write(f"\n{text}")
-        before = contents(workspace)
-        ended = run_stage("split", workspace=workspace)
-        assert ended.returncode == 1
-        assert re.fullmatch("error: .+\n", ended.stderr), ended.stderr
-        assert name in ended.stderr
-        assert found in ended.stderr
-        assert contents(workspace) == before
-
-    def test_aliases_of_ordinary_size_stay(self) -> None:
-        text = "base: &base {a: 1}\none: {<<: *base, b: 2}\nlist: &list [1, 2]\ntwo: [*list, *list]\n"
-        assert parse_mapping(text, "a.yaml")["one"] == {"a": 1, "b": 2}
-        assert parse_mapping(text, "a.yaml")["two"] == [[1, 2], [1, 2]]
-
-    def test_an_experiment_of_the_history_is_passed_over(self, tmp_path: Path) -> None:
-        (tmp_path / "params.yaml").write_text(BOMB)
-        commit(tmp_path, "experiment: bomb")
-        assert [at.params for at in experiments(tmp_path)] == [{}]
 
 
 def test_nothing_that_is_read_can_bring_code_along() -> None:
@@ -108,7 +55,7 @@ def test_nothing_that_is_read_can_bring_code_along() -> None:
                     calls.append((path.name, ast.unparse(node.func), given))
     loads = [(name, given) for name, called, given in calls if called == "np.load"]
     models = [(name, given) for name, called, given in calls if called.endswith("load_model")]
-    assert len(loads) > 4
+    assert len(loads) > 3
     assert [name for name, given in loads if given.get("allow_pickle", "False") != "False"] == []
     assert [name for name, given in models if given.get("safe_mode", "True") != "True"] == []
     assert not {name for name, _ in models} - {"exports.py", "test_export.py"}  # none outside tests
@@ -148,21 +95,12 @@ class TestNames:
         "url",
         [
             "..",
-            "data/raw/../..",
-            "http://a/%2e%2e",
-            "http://a/..%2f",
             "http://a/b%00.csv",
-            "http://a/b%0a.csv",
             "http://a/b\\..\\..\\c.csv",
-            "http://a/..%5c..%5cc.csv",
             "http://a/.hidden",
-            "http://a/-rf",
             "http://a/x.csv.",
-            "http://a/x.csv%20",
             "CON",
-            "http://a/nul.csv",
             "com1.tar.gz",
-            "http://a/\x1b[2J/x.csv",
             "http://a/" + ESCAPES,
         ],
     )
@@ -171,12 +109,6 @@ class TestNames:
         with pytest.raises(InputError, match=r"source\.yaml, files\.train\.urls") as caught:
             load_source(tmp_path, "s")
         assert str(caught.value).isprintable()
-
-    @pytest.mark.parametrize("url", ["../../x.csv", "/x.csv", "file:///x.csv", "/dev/zero"])
-    def test_a_file_outside_of_the_source_is_refused(self, url: str, tmp_path: Path) -> None:
-        sources(tmp_path, s=entry("csv", train={"urls": [url]}))
-        with pytest.raises(InputError, match="a file in the same folder as"):
-            load_source(tmp_path, "s")
 
     def test_names_that_differ_in_case_alone_are_one(self, tmp_path: Path) -> None:
         sources(tmp_path, s=entry("csv", train={"urls": ["a.csv"]}, test={"urls": ["A.csv"]}))
@@ -252,23 +184,6 @@ class TestTheShell:
         assert ended.returncode != 0
         assert not list(folder.rglob("harmed"))
 
-    @pytest.mark.slow
-    def test_settings_are_text_to_dvc(self, tmp_path: Path) -> None:
-        folder = clone(tmp_path)
-        (folder / "data/sources/digits").rename(folder / "data/sources" / SHELL)
-        params = (folder / "params.yaml").read_text()
-        (folder / "params.yaml").write_text(params.replace("source: digits", f"source: {json.dumps(SHELL)}"))
-        ended = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro", "split"],
-            cwd=folder,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert not list(folder.rglob("harmed"))
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -334,12 +249,9 @@ class TestTheTerminal:
             ("predict", "x.png", "--model", f"../{ESCAPES}"),
             ("report", "--output", ESCAPES),
             ("recipe", ESCAPES),
-            ("recipe", SHELL),
             ("compare", ESCAPES),
-            ("compare", SHELL),
             ("compare", "--upload-pack=touch harmed"),
             ("repeat", "--model", SHELL, "--seeds", "2"),
-            ("plots", SHELL),
         ],
     )
     def test_arguments(self, words: tuple[str, ...], model: Path) -> None:
@@ -372,8 +284,6 @@ class TestPictures:
         [
             pytest.param(with_size(png_with(), 50_000), "too many pixels", id="vast PNG"),
             pytest.param(png_with(chunk(b"zTXt", b"a\0\0" + UNPACKS)), "damaged", id="zTXt"),
-            pytest.param(png_with(chunk(b"iTXt", b"a\0\1\0\0\0" + UNPACKS)), "damaged", id="iTXt"),
-            pytest.param(png_with(chunk(b"iCCP", b"a\0\0" + UNPACKS)), "damaged", id="iCCP"),
             pytest.param(png_with()[:-40], "damaged", id="cut PNG"),
             pytest.param(with_size(png_with(), 7_000), "damaged", id="promises more"),
             pytest.param(b"\x89PNG\r\n\x1a\n" + b"\xff" * 50, "no picture", id="nonsense"),
@@ -384,16 +294,6 @@ class TestPictures:
         with pytest.raises(InputError, match=found) as caught:
             frame(read_picture(str(tmp_path / "a.png")), TAKES)
         assert "\n" not in str(caught.value)
-
-    def test_a_jpeg_of_absurd_size(self, tmp_path: Path) -> None:
-        whole = io.BytesIO()
-        stroke().save(whole, "JPEG")
-        content = bytearray(whole.getvalue())
-        at = content.index(b"\xff\xc0") + 5  # start of frame: length, precision, height, width
-        content[at : at + 4] = b"\xff\xff\xff\xff"
-        (tmp_path / "a.jpg").write_bytes(content)
-        with pytest.raises(InputError, match="too many pixels"):
-            read_picture(str(tmp_path / "a.jpg"))
 
     @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "1", "I;16", "CMYK"])
     def test_a_large_one_gets_the_answer_of_a_small_one(self, mode: str, tmp_path: Path) -> None:
@@ -414,13 +314,6 @@ class TestPictures:
         assert plain
         assert np.abs(found.image.astype(int) - plain.image).max() <= 8
         assert found.note.startswith("dark on light; ink of 1200 × 400 scaled to 20 × 7")
-
-    @pytest.mark.parametrize("size", [(5_000_000, 1), (1, 5_000_000)])
-    def test_a_line_of_pixels(self, size: tuple[int, int]) -> None:
-        picture = Image.new("L", size, 255)
-        picture.paste(0, (0, 0, max(1, size[0] // 2), max(1, size[1] // 2)))
-        found = frame(picture, TAKES)
-        assert found is None or found.image.max() == 255
 
     @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
     def test_memory_is_bounded(self, tmp_path: Path) -> None:
@@ -452,24 +345,7 @@ class TestPictures:
         assert picture.size == (120, 90)
         assert frame(picture, TAKES)
 
-    def test_damage_to_what_a_camera_says_is_named(self, tmp_path: Path) -> None:
-        exif = Image.Exif()
-        exif[0x0112], exif[0x010E] = 6, "of a camera"
-        stroke().save(tmp_path / "a.jpg", exif=exif)
-        whole = (tmp_path / "a.jpg").read_bytes()
-        at = whole.index(b"Exif\0\0")
-        random = np.random.default_rng(0)
-        for _ in range(200):
-            content = bytearray(whole)
-            for place in random.integers(at + 6, at + 60, 3):
-                content[place] = random.integers(256)
-            (tmp_path / "a.jpg").write_bytes(content)
-            try:
-                assert frame(read_picture(str(tmp_path / "a.jpg")), TAKES)
-            except InputError as error:
-                assert "\n" not in str(error)  # noqa: PT017  # either is right
-
-    @pytest.mark.parametrize("kind", ["PNG", "BMP", "JPEG"])
+    @pytest.mark.parametrize("kind", ["BMP", "JPEG"])
     def test_whatever_is_damaged_no_other_error_comes(self, kind: str, tmp_path: Path) -> None:
         whole = io.BytesIO()
         stroke((40, 30), (5, 5, 20, 10)).convert("P" if kind != "JPEG" else "L").save(whole, kind)
@@ -479,8 +355,6 @@ class TestPictures:
             content = bytearray(whole.getvalue())
             for place in random.integers(0, min(len(content), 300), random.integers(1, 4)):
                 content[place] = random.integers(256)
-            if kind == "PNG":  # with checksums that are right, so that the chunks are read
-                content = mended(content)
             (tmp_path / "a").write_bytes(content)
             try:
                 frame(read_picture(str(tmp_path / "a")), TAKES)
@@ -490,33 +364,15 @@ class TestPictures:
         assert ends == {"read", "refused"}
 
 
-def mended(png: bytearray) -> bytearray:
-    """With each chunk's checksum as its content has it."""
-    at = 8
-    while (end := at + 8 + int.from_bytes(png[at : at + 4], "big")) + 4 <= len(png):
-        png[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4, "big")
-        at = end + 4
-    return png
-
-
 DAMAGED_INPUTS: dict[str, tuple[dict[str, Any], str]] = {
     "no height": ({"height": 0}, "height 0"),
-    "negative width": ({"width": -28}, "width -28"),
     "huge height": ({"height": 10**9}, "height 1000000000"),
-    "text height": ({"height": "28"}, "height '28'"),
-    "true width": ({"width": True}, "width True"),
     "no ink": ({"pixel_maximum": 0}, "pixel_maximum 0"),
     "more than a byte": ({"pixel_maximum": 256}, "pixel_maximum 256"),
-    "a share of ink": ({"pixel_maximum": 1.5}, "pixel_maximum 1.5"),
     "huge box": ({"box": 10**9}, "box 1000000000"),
-    "no box": ({"box": None}, "box None"),
-    "other centring": ({"centring": "middle"}, "centring 'middle'"),
     "centre of nothing": ({"centre": [float("nan"), 14]}, "centre (nan, 14)"),
-    "centre far off": ({"centre": [14, 1e308]}, "centre (14, 1e+308)"),
     "centre in words": ({"centre": ["14", "14"]}, "'str'"),
-    "three centres": ({"centre": [1, 2, 3]}, "too many values"),
     "one class": ({"class_names": ["0"]}, "class_names"),
-    "a class twice": ({"class_names": ["0", "0", *"23456789"]}, "class_names"),
     "numbers for names": ({"class_names": list(range(10))}, "class_names"),
     "another key": ({"depth": 3}, "depth"),
 }
@@ -531,12 +387,6 @@ class TestWhatLiesBesideAModel:
             main(["x.png"], model="dnn", style="table", root=model)
         assert str(caught.value).startswith(f"{path}: found a damaged file")
         assert "\n" not in str(caught.value)
-
-    @pytest.mark.parametrize("text", ["[]", "3", "{", "null", '{"class_names": 3, "centre": 3}'])
-    def test_another_document(self, text: str, tmp_path: Path) -> None:
-        (tmp_path / "input.json").write_text(text)
-        with pytest.raises(InputError, match=r"input\.json: found a damaged file"):
-            ModelInput.load(tmp_path / "input.json")
 
     @pytest.mark.parametrize("classes", [9, 11])
     def test_more_or_fewer_classes_than_answers(self, classes: int, model: Path) -> None:

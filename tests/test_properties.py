@@ -1,15 +1,14 @@
-"""Whatever the sizes, the ways of writing and the damage: the right arrays, or one error of one line."""
+"""CSV in any size, spelling or damage gives the right arrays or an error of one line; splits are exact."""
 
 import contextlib
 import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
@@ -17,14 +16,9 @@ from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.core.params import load_params
-from digits.core.sources import load_source
-from digits.core.yaml_files import read_mapping
-from digits.split import parsing
-from digits.split.parsing import read_source
+from digits.split.parsing import _integer, read_source
 from digits.split.splitting import split
 from tests import tiny
-from tests.conftest import REPOSITORY
 
 # The same examples each time, so that a test that fails does so everywhere; each writes its own files anew.
 CHECKED = settings(
@@ -34,8 +28,6 @@ CHECKED = settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-PARAMS = (REPOSITORY / "params.yaml").read_bytes()
-SOURCE = (REPOSITORY / "data/sources/mnist/source.yaml").read_bytes()
 
 
 def assert_same(found: Examples, expected: Examples) -> None:
@@ -46,22 +38,14 @@ def assert_same(found: Examples, expected: Examples) -> None:
 
 
 @contextlib.contextmanager
-def answered_or_refused(lines: int | None = 1) -> Iterator[None]:
-    """An InputError is as good as an answer, if it has so many lines (None: any) that say what to do."""
+def answered_or_refused() -> Iterator[None]:
+    """Accept an answer or an InputError of one line."""
     try:
         yield
-        return
     except InputError as error:
-        refusal = str(error).split("\n")
-    assert len(refusal) == lines or (lines is None and refusal)
-    for line in refusal:
-        assert [line] == line.splitlines()
+        line = str(error)
+        assert [line] == line.splitlines()  # either is right
         assert ": found " in line
-        assert ", expected " in line
-        assert "; " in line
-
-
-# --- What is written --------------------------------------------------------------------------
 
 
 @st.composite
@@ -77,19 +61,7 @@ def any_examples(draw: st.DrawFn) -> Examples:
     )
 
 
-WAYS_TO_WRITE = [
-    "{}",
-    "{}.0",
-    "{}.",
-    " {}",
-    "{} ",
-    "\t{}",
-    "{:03d}",
-    "+{}",
-    "{:e}",
-    "{:.18e}",
-    "\u00a0{}\u3000",
-]
+WAYS_TO_WRITE = ["{}", "{}.0", "{}.", " {}", "{} ", "\t{}", "{:03d}", "+{}", "{:.18e}", "\u00a0{}\u3000"]
 
 
 @st.composite
@@ -131,90 +103,17 @@ def test_csv_reads_back_however_it_is_written(
     assert_same(found, examples)
 
 
-@given(st.data(), any_examples())
-@CHECKED
-def test_idx_reads_back(tmp_path: Path, data: st.DataObject, examples: Examples) -> None:
-    (tmp_path / "images").write_bytes(data.draw(packed(tiny.idx_bytes(examples.images))))
-    (tmp_path / "labels").write_bytes(data.draw(packed(tiny.idx_bytes(examples.labels))))
-    found, _ = read_source(tmp_path, tiny.idx_source(examples))
-    assert_same(found, examples)
-
-
-@given(any_examples())
-@CHECKED
-def test_a_split_reads_back(tmp_path: Path, examples: Examples) -> None:
-    examples.save(tmp_path / "a.npz")
-    assert_same(Examples.load(tmp_path / "a.npz"), examples)
-
-
-@given(st.data(), any_examples())
-@CHECKED
-def test_quotes_are_refused(tmp_path: Path, data: st.DataObject, examples: Examples) -> None:
-    content = tiny.csv_bytes(examples)
-    fields = content.replace(b"\n", b",").split(b",")[:-1]
-    quoted = data.draw(st.sets(st.integers(0, len(fields) - 1), min_size=1))
-    fields = [b'"%s"' % field if at in quoted else field for at, field in enumerate(fields)]
-    columns = 1 + examples.height * examples.width
-    rows = [b",".join(fields[at : at + columns]) for at in range(0, len(fields), columns)]
-    (tmp_path / "train.csv").write_bytes(b"\n".join(rows))
-    row, column = divmod(min(quoted), columns)
-    with pytest.raises(InputError, match=rf"row {row + 1}, column {column + 1}: found .* without quotes"):
-        read_source(tmp_path, tiny.csv_source(examples))
-
-
-# --- Damage -----------------------------------------------------------------------------------
-
-EXTRA = [
-    b"\0",
-    b"\xff",
-    b"\n",
-    b"\r",
-    b",",
-    b";",
-    b'"',
-    b"-1",
-    b".5",
-    b"256",
-    b"\xef\xbb\xbf",
-    b"PK\3\4",
-    b"\x1f\x8b",
-]
-
-
 @st.composite
-def damaged(draw: st.DrawFn, content: bytes, most: int = 3) -> bytes:
-    """Bytes flipped, cut out, put in and doubled, and rows swapped, a few times."""
-    for _ in range(draw(st.integers(1, most))):
-        start, end = sorted(draw(st.tuples(*[st.integers(0, len(content))] * 2)))
-        before, part, after = content[:start], content[start:end], content[end:]
-        match draw(st.sampled_from(["flip", "cut", "end", "insert", "double", "swap"])):
-            case "flip":
-                changed = (after[0] ^ 1 << draw(st.integers(0, 7)),) if after else ()
-                content = before + part + bytes(changed) + after[1:]
-            case "cut":
-                content = before + after
-            case "end":
-                content = before
-            case "insert":
-                content = before + draw(st.sampled_from(EXTRA) | st.binary(max_size=4)) + part + after
-            case "double":
-                content = before + part + part + after
-            case "swap":
-                rows = content.splitlines(keepends=True)
-                if rows:
-                    one, other = draw(st.tuples(*[st.integers(0, len(rows) - 1)] * 2))
-                    rows[one], rows[other] = rows[other], rows[one]
-                content = b"".join(rows)
-    return content
-
-
-def unpacked(content: bytes) -> bytes:
-    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    """One place of the content replaced."""
+    start, end = sorted(draw(st.tuples(*[st.integers(0, len(content))] * 2)))
+    extra = st.sampled_from([b"", b"\0", b"\xff", b"\n", b"\r", b",", b";", b'"', b"-1", b".5", b"256"])
+    return content[:start] + draw(extra | st.binary(max_size=4)) + content[end:]
 
 
 def plainly_read_csv(content: bytes) -> NDArray[np.float64]:
     """The file's numbers, by Python's own means; what is none raises."""
-    lines = io.StringIO(unpacked(content).decode("utf-8-sig", "replace"), newline=None)
+    lines = io.StringIO(content.decode("utf-8-sig", "replace"), newline=None)
     return np.array([[float(field.strip()) for field in line.split(",")] for line in lines if line.strip()])
 
 
@@ -223,12 +122,7 @@ def plainly_read_csv(content: bytes) -> NDArray[np.float64]:
 def test_damaged_csv_is_read_as_it_stands_or_refused(
     tmp_path: Path, data: st.DataObject, examples: Examples, label_column: str
 ) -> None:
-    content = data.draw(csv_file(examples, label_column) | st.just(tiny.csv_bytes(examples)))
-    if data.draw(st.booleans()):
-        content = data.draw(damaged(content))
-    content = data.draw(packed(content))
-    if data.draw(st.booleans()):
-        content = data.draw(damaged(content, most=1))
+    content = data.draw(damaged(data.draw(csv_file(examples, label_column))))
     (tmp_path / "train.csv").write_bytes(content)
     with answered_or_refused():
         found, _ = read_source(tmp_path, tiny.csv_source(examples, label_column=label_column))
@@ -239,81 +133,23 @@ def test_damaged_csv_is_read_as_it_stands_or_refused(
         assert found.labels.max() < len(examples.class_names)
 
 
-@given(st.data(), any_examples())
-@CHECKED
-def test_damaged_idx_is_read_as_it_stands_or_refused(
-    tmp_path: Path, data: st.DataObject, examples: Examples
-) -> None:
-    contents = {}
-    for name, array in (("images", examples.images), ("labels", examples.labels)):
-        content = data.draw(damaged(tiny.idx_bytes(array)) | st.just(tiny.idx_bytes(array)))
-        contents[name] = data.draw(packed(content).flatmap(lambda good: damaged(good, 1) | st.just(good)))
-        (tmp_path / name).write_bytes(contents[name])
-    with answered_or_refused():
-        found, _ = read_source(tmp_path, tiny.idx_source(examples))
-        assert tiny.idx_bytes(found.images) == unpacked(contents["images"])
-        assert tiny.idx_bytes(found.labels) == unpacked(contents["labels"])
-        assert found.images.max() <= examples.pixel_maximum
-        assert found.labels.max() < len(examples.class_names)
-
-
-@given(st.data(), any_examples())
-@CHECKED
-def test_a_damaged_split_is_read_as_it_was_or_refused(
-    tmp_path: Path, data: st.DataObject, examples: Examples
-) -> None:
-    path = tmp_path / "a.npz"
-    examples.save(path)
-    path.write_bytes(data.draw(damaged(path.read_bytes())))
-    with answered_or_refused():
-        assert_same(Examples.load(path), examples)
-
-
-# --- The two readers of CSV -------------------------------------------------------------------
-
 FIELDS = [
-    *("0", "1", "2", "255", "256", "-1", "-0", "+1", "007", "1.0", "1.", ".0", "1.5", "1e0", "1e-1", "1e400"),
-    *("", " ", "\t1", "1 ", "\u00a01", "\u20281", "1\x0b", "\x1c1", "\x851", "\ufeff1", "1\0", "\0", "1 1"),
-    *("0x1", "1_0", "nan", "inf", "x", '"1"', "'1'", "#1", "1#", "٥", "１", "1;", "--1", "1j", "True", "١"),
-    "1" * 30,
-    "0." + "0" * 400,
+    *("0", "255", "256", "-1", "-0", "+1", "007", "1.0", "1.", ".0", "1.5", "1e0", "1e-1", "1e400", "1" * 30),
+    *("", " ", "\t1", "1 ", "\u00a01", "1\x0b", "1\0", "\0", "1 1", "0x1", "1_0", "nan", "inf", "x", "True"),
+    *('"1"', "'1'", "#1", "1#", "٥", "１", "1;", "--1"),
 ]
 
 
-def outcome(read: Callable[[], tuple[Examples, Examples | None]]) -> tuple[object, ...]:
-    try:
-        found, _ = read()
-    except InputError as error:
-        return ("refused", str(error))
-    return ("read", found.images.shape, found.images.tobytes(), found.labels.tobytes())
-
-
-@given(
-    st.lists(st.lists(st.sampled_from(FIELDS), min_size=2, max_size=4), max_size=4),
-    st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\x0b", "\x0c", "\x1e", "\x85", "\u2028"]),
-    st.booleans(),
-)
-@settings(CHECKED, max_examples=500)
-@example([[field, "1", "0"] for field in ("0", "\u00a01", "1")], "\n", True)
-def test_both_readers_of_csv_agree(tmp_path: Path, rows: list[list[str]], end: str, last_end: bool) -> None:
-    text = end.join(",".join(fields) for fields in rows) + (end if last_end else "")
-    (tmp_path / "train.csv").write_bytes(text.encode())
-    source = tiny.csv_source(tiny.examples(1, size=(1, 2), pixel_maximum=255))
-    usual = outcome(lambda: read_source(tmp_path, source))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parsing, "_fits", lambda *_: False)
-        assert outcome(lambda: read_source(tmp_path, source)) == usual
-
-
 @pytest.mark.parametrize("field", FIELDS)
-def test_both_readers_of_csv_agree_on_each_field(tmp_path: Path, field: str) -> None:
-    """Alone among good ones, where nothing else sends the file to the slow reader."""
-    test_both_readers_of_csv_agree.hypothesis.inner_test(  # type: ignore[attr-defined]
-        tmp_path, [["0", "1", "2"], ["1", field, "3"]], "\n", True
-    )
-
-
-# --- Splitting --------------------------------------------------------------------------------
+def test_pandas_and_the_slow_reader_agree_on_each_field(tmp_path: Path, field: str) -> None:
+    source = tiny.csv_source(tiny.examples(1, size=(1, 2), pixel_maximum=255))
+    (tmp_path / "train.csv").write_bytes(f"0,1,2\n1,{field},3\n".encode())
+    value = _integer(field)
+    if value is not None and 0 <= value <= 255:
+        assert read_source(tmp_path, source)[0].images[1, 0, 0] == value
+    else:
+        with pytest.raises(InputError, match="row 2, column 2: found"):
+            read_source(tmp_path, source)
 
 
 @given(
@@ -366,94 +202,3 @@ def test_each_example_is_in_one_split_once(
         else:
             assert together == list(range(n if rows is None else min(rows, n)))
             assert numbers(test) == list(range(n, n + own_test))
-
-
-# --- Settings ---------------------------------------------------------------------------------
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=9)
-    | st.dates()
-    | st.binary(max_size=3)
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-TOKENS = [
-    "[",
-    "{",
-    "- ",
-    "? ",
-    "&a ",
-    "*a",
-    "<<: ",
-    "!!int ",
-    "!!bool ",
-    "!!set ",
-    "|\n",
-    "%YAML 1.1\n",
-    "---\n",
-    "\t",
-]
-
-
-@st.composite
-def changed(draw: st.DrawFn, content: bytes) -> bytes:
-    """A settings file with any value somewhere, or with tokens of YAML put in, or damaged."""
-    match draw(st.sampled_from(["value", "tokens", "bytes"])):
-        case "value":
-            part = document = yaml.safe_load(content)
-            while True:
-                key = draw(st.sampled_from(sorted(part) if isinstance(part, dict) else range(len(part))))
-                if not isinstance(part[key], dict | list) or not part[key] or draw(st.booleans()):
-                    break
-                part = part[key]
-            part[key] = draw(VALUES)
-            return yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass")
-        case "tokens":
-            at = draw(st.integers(0, len(content)))
-            tokens = "".join(draw(st.lists(st.sampled_from(TOKENS), min_size=1, max_size=60)))
-            return content[:at] + tokens.encode() + content[at:]
-        case _:
-            return draw(damaged(content))
-
-
-@given(
-    changed(PARAMS)
-    | st.text().map(str.encode)
-    | st.binary()
-    | VALUES.map(lambda v: yaml.safe_dump(v).encode())
-)
-@CHECKED
-def test_any_params_are_valid_or_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "params.yaml").write_bytes(content)
-    with answered_or_refused(lines=None):
-        params = load_params(tmp_path)
-        assert params.model_dump(exclude_unset=True) == read_mapping(tmp_path / "params.yaml")
-
-
-@given(changed(SOURCE) | st.text().map(str.encode) | st.binary())
-@CHECKED
-def test_any_source_is_valid_or_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "data/sources/mine/source.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    with answered_or_refused(lines=None):
-        source = load_source(tmp_path, "mine")
-        assert source.model_dump(exclude_unset=True) == read_mapping(path)
-
-
-@given(st.text() | st.lists(st.sampled_from(TOKENS), max_size=300).map("".join))
-@settings(CHECKED, max_examples=500)
-def test_any_yaml_is_a_mapping_or_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_bytes(text.encode())
-    with answered_or_refused():
-        assert isinstance(read_mapping(path), dict)
