@@ -1,114 +1,84 @@
-"""How far recipes get, over seeds: python -m benchmarks.accuracy [RECIPE …] [--models M …] [--jobs N]
+"""Accuracy and time of each recipe, over three seeds: python -m benchmarks.accuracy [RECIPE …]
 
-Each recipe of recipes/ trains the models with three seeds, on the splits that the pipeline would make: of
-MNIST as the course has it, of all MNIST for `full`, of the bundled digits for `small`. A row for each model
-gives the means of both accuracies, the 95 % interval of the test accuracy's mean over seeds (Student's) and
-over other test images (Wilson's), and the seconds of a training, scoring after each period included. The test
-images are looked at once for each training. Needs real MNIST, in both formats, in ../shared/mnist or in the
-folder that DIGITS_MNIST names.
+Trains both models of each recipe of recipes/, or of those named, on what it is made for: the course's rows of
+MNIST, all of MNIST (full), or the bundled digits (small). Prints mean accuracies; 95 % intervals of the test
+accuracy's mean over seeds (Student's) and over other test images (Wilson's); the seconds of a training, its
+scoring after each period included, also ÷ those of recipe course; and images per second. Needs real MNIST,
+in both formats, in ../shared/mnist or in the folder that DIGITS_MNIST names.
 """
 
-import argparse
-import multiprocessing
+import sys
 import time
-from functools import cache
 from pathlib import Path
 from statistics import mean
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.mnist import MNIST
-from digits.cli.recipe import read_recipe
+from benchmarks.measuring import ROOT, clone, run, set_source
 from digits.cli.significance import mean_interval
-from digits.core.params import Data, Params
-from digits.core.sources import FOLDER, load_source, source_files
-from digits.core.yaml_files import validated
-from digits.download.fetch import fetch
+from digits.core.examples import Examples
+from digits.core.params import Recipe, load_params
 from digits.evaluate.metrics import wilson_interval
-from digits.split.parsing import read_source
-from digits.split.splitting import Splits, split
 from digits.train.training import scorer, train
 
-ROOT = Path(__file__).parents[1]
-SEEDS = 3
-#: What a recipe is made for, where that isn't the course's MNIST.
+SEEDS = range(3)
+#: The data source of recipes that aren't for the course's MNIST.
 SOURCES = {"full": "mnist-full", "small": "digits"}
 
 
 class Result(NamedTuple):
-    """One training: both accuracies, its seconds, and how many test images there were."""
+    """Scores of one training; accuracies are shares of examples, log losses are in nats."""
 
-    validation: float
-    test: float
+    validation_accuracy: float
+    test_accuracy: float
+    test_log_loss: float
+    test_log_loss_of_predicted_classes: float
     seconds: float
-    images: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How far recipes get, over seeds")
-    known = [path.stem for path in sorted((ROOT / "recipes").glob("*.yaml"))]
-    parser.add_argument("recipes", nargs="*", default=known, help="of recipes/; all by default")
-    models = ["linear", "dnn"]
-    parser.add_argument("--models", nargs="+", default=models, choices=models, help="both by default")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side; more make each slower")
-    arguments = parser.parse_args()
-    print("recipe   model    validation    test  over seeds     over images    seconds", flush=True)
-    tasks = [
-        (name, model, seed)
-        for name in arguments.recipes
-        for model in arguments.models
-        for seed in range(SEEDS)
-    ]
-    with multiprocessing.get_context("spawn").Pool(arguments.jobs) as pool:
-        results = pool.imap(run, tasks)
-        for name, model, _ in tasks[::SEEDS]:
-            report(name, model, [next(results) for _ in range(SEEDS)])
+    recipes = sys.argv[1:] or sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+    course_seconds: dict[str, float] = {}
+    with clone() as project:
+        for name in ("course", *(name for name in recipes if name != "course")):
+            run(("python", "-m", "digits", "recipe", name), project)
+            set_source(project, SOURCES.get(name, "mnist"))
+            splits = make_splits(project)
+            for model, recipe in load_params(project).train.items():
+                results = [train_and_test(recipe, seed, splits) for seed in SEEDS]
+                seconds = mean(result.seconds for result in results)
+                ratio = seconds / course_seconds.setdefault(model, seconds)
+                speed = recipe.steps * recipe.batch_size / seconds
+                print(
+                    f"{name} {model}: {accuracies(results, len(splits['test']))},"
+                    f" {seconds:.1f} s, ÷ course = {ratio:.1f}, {speed:,.0f} images per second",
+                    flush=True,
+                )
 
 
-def run(task: tuple[str, str, int]) -> Result:
-    """Train a recipe's model with a seed."""
-    name, model, seed = task
-    params = validated(Params, read_recipe(name, ROOT), path=Path(f"recipes/{name}.yaml"))
-    splits = read_splits(SOURCES.get(name, "mnist"), params.data)
-    recipe = params.recipe(model).model_copy(update={"seed": seed})
+def make_splits(project: Path) -> dict[str, Examples]:
+    run(("python", "-m", "stages.split"), project)
+    return {path.stem: Examples.load(path) for path in (project / "data/splits").glob("*.npz")}
+
+
+def train_and_test(recipe: Recipe, seed: int, splits: dict[str, Examples]) -> Result:
     start = time.perf_counter()
-    trained = train(recipe, splits.train, splits.validation)
+    trained = train(recipe.model_copy(update={"seed": seed}), splits["train"], splits["validation"])
     seconds = time.perf_counter() - start
-    test = scorer(trained.model)(splits.test)
-    return Result(trained.history.periods[-1].validation.accuracy, test.accuracy, seconds, len(splits.test))
+    test = scorer(trained.model)(splits["test"])
+    validation = trained.history.periods[-1].validation.accuracy
+    return Result(validation, test.accuracy, test.log_loss, test.log_loss_of_predicted_classes, seconds)
 
 
-@cache
-def read_splits(name: str, data: Data) -> Splits:
-    """The splits that the pipeline makes of a source; MNIST's files are taken as they lie in their folder."""
-    source = load_source(ROOT, name)
-    with TemporaryDirectory() as fetched:
-        folder = MNIST
-        if name == "digits":
-            folder = Path(fetched) / "raw"
-            fetch(source_files(source), folder, local=ROOT / FOLDER / name)
-        return split(
-            *read_source(folder, source),
-            rows=data.rows,
-            validation_fraction=data.validation_fraction,
-            test_fraction=data.test_fraction,
-            seed=data.seed,
-        )
-
-
-def report(name: str, model: str, runs: list[Result]) -> None:
-    tests = [run.test for run in runs]
-    low, high = mean_interval(np.array(tests))
-    images = runs[0].images
-    lowest, highest = wilson_interval(round(mean(tests) * images), images)
-    validation, seconds = mean(run.validation for run in runs), mean(run.seconds for run in runs)
-    each = ", ".join(f"{value:.4f}" for value in tests)
-    print(
-        f"{name:8} {model:8} {validation:10.4f} {mean(tests):7.4f}  {low:.4f}–{high:.4f}"
-        f"  {lowest:.4f}–{highest:.4f} {seconds:8.0f}   ({each})",
-        flush=True,
+def accuracies(results: list[Result], images: int) -> str:
+    """Return mean accuracies, and the test accuracy's intervals over seeds and over other test images."""
+    validation, test = (mean(values) for values in list(zip(*results, strict=True))[:2])
+    low, high = mean_interval(np.array([result.test_accuracy for result in results]))
+    lowest, highest = wilson_interval(round(test * images), images)
+    return (
+        f"validation {validation:.4f}, test {test:.4f},"
+        f" over seeds {low:.4f}–{high:.4f}, over images {lowest:.4f}–{highest:.4f}"
     )
 
 

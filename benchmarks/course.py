@@ -1,92 +1,42 @@
-"""The course's recipes on real MNIST, with several seeds: python -m benchmarks.course
+"""The course's recipes on real MNIST over five seeds, beside its own figures: python -m benchmarks.course
 
-Prints mean and standard deviation over the seeds beside the figures of the course's own code.
-The seed shuffles the data and the batches and draws the first weights. Reads mnist_train_small.csv
-and mnist_test.csv in ../shared/mnist, or in the folder that DIGITS_MNIST names.
+Prints mean and standard deviation over the seeds, each of which shuffles the data and the batches and draws
+the first weights. Needs mnist_train_small.csv and mnist_test.csv in ../shared/mnist or in the folder that
+DIGITS_MNIST names.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
 
-from benchmarks.mnist import MNIST
-from digits.core.examples import Examples
+from benchmarks.accuracy import Result, make_splits, train_and_test
+from benchmarks.measuring import clone, run, set_parameter, set_source
 from digits.core.params import load_params
-from digits.core.sources import load_source
-from digits.split.parsing import read_source
-from digits.split.splitting import split
-from digits.train.training import scorer, train
 
-ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
-
-
-class Figures(NamedTuple):
-    """Of one training; accuracies are shares of examples, log losses are in nats."""
-
-    validation_accuracy: float
-    test_accuracy: float
-    test_log_loss: float
-    test_log_loss_of_predicted_classes: float
-
-
-class Case(NamedTuple):
-    name: str
-    model: str
-    changes: dict[str, object]
-    course: tuple[float | None, float | None, float | None, float | None]
-
-
-# The course's figures: the same recipes run with TensorFlow 2.15's Estimators, seed 0.
-CASES = (
-    Case(
-        "linear baseline: rate 0.02, 100 steps of 10",
-        "linear",
-        {"learning_rate": 0.02, "steps": 100, "batch_size": 10, "snapshots": []},
-        (0.84, None, None, None),
-    ),
-    Case("linear tuned: rate 0.03, 1,000 steps of 30", "linear", {}, (0.912, 0.911, 0.322, 3.16)),
-    Case("dnn: [100, 100], rate 0.05, 1,000 steps of 30", "dnn", {}, (0.953, 0.952, 0.194, None)),
+BASELINE: dict[str, object] = {"learning_rate": 0.02, "steps": 100, "batch_size": 10, "snapshots": []}
+#: Name, model, changes of recipe course, and the course's figures in the order of Result, which are those of
+#: the same recipes with TensorFlow 2.15's Estimators and seed 0.
+CASES: tuple[tuple[str, str, dict[str, object], tuple[float | None, ...]], ...] = (
+    ("linear baseline: rate 0.02, 100 steps of 10", "linear", BASELINE, (0.84, None, None, None)),
+    ("linear tuned: rate 0.03, 1,000 steps of 30", "linear", {}, (0.912, 0.911, 0.322, 3.16)),
+    ("dnn: [100, 100], rate 0.05, 1,000 steps of 30", "dnn", {}, (0.953, 0.952, 0.194, None)),
 )
 
 
 def main() -> None:
-    source = load_source(ROOT, "mnist")
-    examples, test = read_source(MNIST, source)
-    if test is None:
-        raise SystemExit(f"{MNIST} has no test rows")
-    for case in CASES:
-        runs = [run(case, seed, examples, test) for seed in SEEDS]
-        print(f"\n{case.name} ({len(runs)} seeds)")
-        for name, ours, course in zip(Figures._fields, columns(runs), case.course, strict=True):
-            beside = f"   course {course}" if course is not None else ""
-            print(f"  {name:36} {mean(ours):.4f} ± {stdev(ours):.4f}{beside}")
-
-
-def run(case: Case, seed: int, examples: Examples, test: Examples) -> Figures:
-    params = load_params(ROOT)
-    splits = split(
-        examples,
-        test,
-        rows=10_000,
-        validation_fraction=0.25,
-        test_fraction=params.data.test_fraction,
-        seed=seed,
-    )
-    recipe = params.recipe(case.model).model_copy(update={**case.changes, "seed": seed})
-    trained = train(recipe, splits.train, splits.validation)
-    tested = scorer(trained.model)(splits.test)
-    return Figures(
-        trained.history.periods[-1].validation.accuracy,
-        tested.accuracy,
-        tested.log_loss,
-        tested.log_loss_of_predicted_classes,
-    )
-
-
-def columns(runs: Iterable[Figures]) -> list[tuple[float, ...]]:
-    return list(zip(*runs, strict=True))
+    with clone() as project:
+        run(("python", "-m", "digits", "recipe", "course"), project)
+        set_source(project, "mnist")
+        recipes, splits = load_params(project).train, []
+        for seed in SEEDS:
+            set_parameter(project, "data.seed", seed)
+            splits.append(make_splits(project))
+    for name, model, changes, course in CASES:
+        recipe = recipes[model].model_copy(update=changes)
+        results = [train_and_test(recipe, seed, splits[seed]) for seed in SEEDS]
+        print(f"\n{name} ({len(results)} seeds)")
+        for field, ours, figure in zip(Result._fields, zip(*results, strict=True), course, strict=False):
+            beside = "" if figure is None else f"   course {figure}, ÷ it = {mean(ours) / figure:.3f}"
+            print(f"  {field:36} {mean(ours):.4f} ± {stdev(ours):.4f}{beside}")
 
 
 if __name__ == "__main__":

@@ -1,140 +1,72 @@
-"""How long the pipeline takes, as ratios taken in one run: python -m benchmarks.speed
+"""Time and memory of the pipeline on MNIST, as ratios taken in one run: python -m benchmarks.speed [PYTHON]
 
-Each figure is a ratio of medians: to B, the wall time of ``python -c "import tensorflow"`` in the
-same environment; to ``dvc status`` in a repository with one trivial stage; to ``pandas.read_csv``
-with default settings on the same files. ``python -m benchmarks.speed PYTHON`` also runs the course's
-own way with that interpreter, of the environment that notebook/README.md describes. Needs git, and
-real MNIST in ../shared/mnist or in the folder that DIGITS_MNIST names.
+PYTHON is the interpreter of the environment that notebook/README.md describes; with it, the course's own way
+is timed too. Needs git, and real MNIST in ../shared/mnist or in the folder that DIGITS_MNIST names. Linux.
 """
 
-import os
-import re
-import shutil
-import subprocess
+import itertools
 import sys
-import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
+from tempfile import TemporaryDirectory
 
-from benchmarks.mnist import MNIST
+from benchmarks.measuring import MNIST, REPRO, clone, compare, repro_with_rate, run, seconds, set_source
 
-ROOT = Path(__file__).parents[1]
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "DIGITS_MIRROR": str(MNIST),
-}
-REPEATS = 5
-
-PYTHON = sys.executable
-DVC = (PYTHON, "-m", "dvc")
-#: What `make run` does before its table and page.
-PARALLEL = (
+#: The commands of `make run` up to the table of metrics.
+MAKE_RUN = (
     "sh",
     "-ec",
     "dvc repro split; for model in linear dnn; do dvc --wait-for-lock repro --single-item "
     'train@$model evaluate@$model plot@$model & running="$running $!"; done; '
     "for process in $running; do wait $process; done; dvc repro",
 )
-READ_CSV = f"""
-import pandas
-for name in ("mnist_train_small.csv", "mnist_test.csv"):
-    pandas.read_csv({str(MNIST)!r} + "/" + name, header=None)
-"""
+READ_CSV = "import sys, pandas; [pandas.read_csv(path, header=None) for path in sys.argv[1:]]"
+CSV_FILES = (str(MNIST / "mnist_train_small.csv"), str(MNIST / "mnist_test.csv"))
+
+#: Prints the kilobytes that the split stage holds at most, Python and NumPy included.
+SPLIT_MEMORY = "import resource, stages.split; stages.split.main(); print(resource.getrusage(0).ru_maxrss)"
+ALL_IMAGES = 70_000 * 28 * 28  # bytes
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        trivial, project = Path(folder, "trivial"), Path(folder, "project")
-        make_trivial(trivial)
-        clone(project)
-        tensorflow = (PYTHON, "-c", "import tensorflow")
-        run(tensorflow, project)  # warm
-        run((*DVC, "status"), trivial)
+    with clone() as project, TemporaryDirectory() as folder:
+        import_tensorflow = partial(seconds, ("python", "-c", "import tensorflow"), project)
+        make_one_stage_repository(Path(folder))
+        status = partial(seconds, ("dvc", "status"), Path(folder))
+        read_csv = partial(seconds, ("python", "-c", READ_CSV, *CSV_FILES), project)
+        split = partial(seconds, ("python", "-m", "stages.split"), project)
+        from_nothing = partial(run_from_nothing, project)
+        new_rates, earlier_rates = itertools.count(0.041, 0.001), itertools.cycle((0.05, 0.041))
+        import_tensorflow()  # the first import of a day reads from the disk
 
-        def report(what: str, value: float, floor: float, bound: str) -> None:
-            print(f"{what:64} {value:6.2f} s   ratio {value / floor:5.2f}   {bound}", flush=True)
-
-        def beside(floor: tuple[str, ...], cwd: Path, measure: Callable[[int], float]) -> tuple[float, float]:
-            """Medians of ``measure``, and of its floor, taken in turns: machines get faster and slower."""
-            pairs = [(measure(number), run(floor, cwd)) for number in range(REPEATS)]
-            return median(value for value, _ in pairs), median(value for _, value in pairs)
-
-        cold, b = beside(tensorflow, project, lambda _: cold_run(project, PARALLEL))
-        print(f"B, import tensorflow: {b:.2f} s\n")
-        report("everything from nothing, side by side ÷ B", cold, b, "≤ 3.0")
+        compare("from nothing", from_nothing, "import tensorflow", import_tensorflow, "≤ 3.0")
+        changed = partial(repro_with_rate, project, new_rates)
+        compare("dnn's rate changed", changed, "import tensorflow", import_tensorflow, "≤ 2.2")
+        compare("nothing changed", partial(seconds, REPRO, project), "dvc status", status, "≤ 1.3")
+        back = partial(repro_with_rate, project, earlier_rates)
+        compare("back to an earlier rate", back, "dvc status", status, "")
+        compare("split", split, "pandas.read_csv", read_csv, "≤ 1.0")
         if len(sys.argv) > 1:
-            notebook = run((sys.argv[1], "-m", "benchmarks.notebook.notebook", folder), ROOT)
-            report("the course's own way ÷ everything from nothing", notebook, cold, "≥ 10")
-        report("everything from nothing, dvc repro ÷ B", cold_run(project, (*DVC, "repro")), b, "")
-        changed, b = beside(tensorflow, project, lambda number: changed_run(project, number))
-        report("one dnn parameter changed, side by side ÷ B", changed, b, "≤ 2.2")
-        for command, name in ((PARALLEL, "side by side"), ((*DVC, "repro"), "dvc repro")):
-            unchanged, status = beside((*DVC, "status"), trivial, partial(again, project, command))
-            report(f"nothing changed, {name} ÷ dvc status", unchanged, status, "≤ 1.3")
-        split_stage = (PYTHON, "-m", "stages.split")
-        split, read_csv = beside((PYTHON, "-c", READ_CSV), project, partial(again, project, split_stage))
-        report("split ÷ pandas.read_csv", split, read_csv, "≤ 1.0")
+            notebook = (sys.argv[1], "benchmarks/notebook/notebook.py", str(MNIST), f"{folder}/figures")
+            course = partial(seconds, notebook, project)
+            compare("the course's own way", course, "from nothing", from_nothing, "≥ 10", repeats=1)
+        run(("python", "-m", "digits", "recipe", "full"), project)
+        set_source(project, "mnist-full")
+        peak = int(run(("python", "-c", SPLIT_MEMORY), project).splitlines()[-1]) * 1024
+        print(f"peak memory of split ÷ bytes of images: {peak / 1e6:.0f} MB, {peak / ALL_IMAGES:.1f}   ≤ 4")
 
 
-def run(words: tuple[str, ...], cwd: Path) -> float:
-    """Wall time of a command that must succeed, in seconds."""
-    start = time.perf_counter()
-    process = subprocess.run(words, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
-    if process.returncode:
-        sys.exit(f"{' '.join(words)}:\n{process.stdout}{process.stderr}")
-    return time.perf_counter() - start
-
-
-def cold_run(project: Path, command: tuple[str, ...]) -> float:
-    """The whole pipeline with no output, no cache and no run cache."""
-    for name in (
-        "data/raw",
-        "data/splits",
-        "models",
-        "predictions",
-        "plots",
-        "tables",
-        ".dvc/cache",
-        ".dvc/tmp",
-    ):
-        shutil.rmtree(project / name, ignore_errors=True)
-    (project / "dvc.lock").unlink(missing_ok=True)
-    return run(command, project)
-
-
-def again(project: Path, command: tuple[str, ...], _: int) -> float:
-    return run(command, project)
-
-
-def changed_run(project: Path, number: int) -> float:
-    """A rerun after a change that was never run before."""
-    with_rate(project, f"0.04{number + 1}")
-    return run(PARALLEL, project)
-
-
-def with_rate(project: Path, rate: str) -> None:
-    """Set the dnn's learning rate."""
-    edit(project, lambda text: re.sub(r"(?s)(dnn:.*?learning_rate: )\S+", rf"\g<1>{rate}", text))
-
-
-def edit(project: Path, change: Callable[[str], str]) -> None:
-    path = project / "params.yaml"
-    path.write_text(change(path.read_text()))
-
-
-def make_trivial(folder: Path) -> None:
-    folder.mkdir()
-    run((*DVC, "init", "--no-scm", "--quiet"), folder)
+def make_one_stage_repository(folder: Path) -> None:
+    run(("dvc", "init", "--no-scm", "--quiet"), folder)
     (folder / "dvc.yaml").write_text("stages:\n  one:\n    cmd: echo > one\n    outs: [one]\n")
-    run((*DVC, "repro", "--quiet"), folder)
+    run(REPRO, folder)
 
 
-def clone(folder: Path) -> None:
-    run(("git", "clone", "--quiet", "--no-local", str(ROOT), str(folder)), ROOT)
-    edit(folder, lambda text: text.replace("source: digits ", "source: mnist "))
+def run_from_nothing(project: Path) -> float:
+    """Time the commands of `make run` without outputs, cache and dvc.lock."""
+    run(("git", "clean", "-dffxq", "--exclude=__pycache__"), project)
+    (project / "dvc.lock").unlink()
+    return seconds(MAKE_RUN, project)
 
 
 if __name__ == "__main__":
