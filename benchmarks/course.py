@@ -8,7 +8,7 @@ DIGITS_MNIST names.
 from statistics import mean, stdev
 
 from benchmarks.accuracy import Result, make_splits, train_and_test
-from benchmarks.measuring import clone, run, set_parameter, set_source
+from benchmarks.measuring import clone, run, set_param, set_source
 from digits.core.params import load_params
 
 SEEDS = range(5)
@@ -28,7 +28,7 @@ def main() -> None:
         set_source(project, "mnist")
         recipes, splits = load_params(project).train, []
         for seed in SEEDS:
-            set_parameter(project, "data.seed", seed)
+            set_param(project, "data.seed", seed)
             splits.append(make_splits(project))
     for name, model, changes, course in CASES:
         recipe = recipes[model].model_copy(update=changes)

@@ -29,11 +29,11 @@ def clone() -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         project = Path(folder, "project")
         run(("git", "clone", "--quiet", "--no-local", str(ROOT), str(project)), ROOT)
-        set_parameter(project, "data.source", "mnist")
+        set_param(project, "data.source", "mnist")
         yield project
 
 
-def set_parameter(project: Path, name: str, value: object) -> None:
+def set_param(project: Path, name: str, value: object) -> None:
     """Write a value of params.yaml; the name is that of `dvc exp run -S`, such as data.source."""
     path = project / "params.yaml"
     params = yaml.safe_load(path.read_text())
@@ -44,7 +44,7 @@ def set_parameter(project: Path, name: str, value: object) -> None:
 
 def set_source(project: Path, source: str) -> None:
     """Make the split stage read a source, and link MNIST's files in the place of what download fetches."""
-    set_parameter(project, "data.source", source)
+    set_param(project, "data.source", source)
     raw = project / "data/raw" / source
     if source == "digits":
         run(("python", "-m", "stages.download"), project)
@@ -68,9 +68,9 @@ def seconds(command: tuple[str, ...], folder: Path) -> float:
     return time.perf_counter() - start
 
 
-def repro_with_rate(project: Path, rates: Iterator[float]) -> float:
+def time_repro(project: Path, rates: Iterator[float]) -> float:
     """Return the wall time of `dvc repro` with the next of these learning rates for the dnn."""
-    set_parameter(project, "train.dnn.learning_rate", next(rates))
+    set_param(project, "train.dnn.learning_rate", next(rates))
     return seconds(REPRO, project)
 
 

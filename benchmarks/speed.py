@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measuring import MNIST, REPRO, clone, compare, repro_with_rate, run, seconds, set_source
+from benchmarks.measuring import MNIST, REPRO, clone, compare, run, seconds, set_param, set_source, time_repro
 
 #: The commands of `make run` up to the table of metrics.
 MAKE_RUN = (
@@ -40,17 +40,17 @@ def main() -> None:
         import_tensorflow()  # the first import of a day reads from the disk
 
         compare("from nothing", from_nothing, "import tensorflow", import_tensorflow, "≤ 3.0")
-        changed = partial(repro_with_rate, project, new_rates)
+        changed = partial(time_repro, project, new_rates)
         compare("dnn's rate changed", changed, "import tensorflow", import_tensorflow, "≤ 2.2")
         compare("nothing changed", partial(seconds, REPRO, project), "dvc status", status, "≤ 1.3")
-        back = partial(repro_with_rate, project, earlier_rates)
+        back = partial(time_repro, project, earlier_rates)
         compare("back to an earlier rate", back, "dvc status", status, "")
         compare("split", split, "pandas.read_csv", read_csv, "≤ 1.0")
         if len(sys.argv) > 1:
             notebook = (sys.argv[1], "benchmarks/notebook/notebook.py", str(MNIST), f"{folder}/figures")
             course = partial(seconds, notebook, project)
             compare("the course's own way", course, "from nothing", from_nothing, "≥ 10", repeats=1)
-        run(("python", "-m", "digits", "recipe", "full"), project)
+        set_param(project, "data.rows", None)
         set_source(project, "mnist-full")
         peak = int(run(("python", "-c", SPLIT_MEMORY), project).splitlines()[-1]) * 1024
         print(f"peak memory of split ÷ bytes of images: {peak / 1e6:.0f} MB, {peak / ALL_IMAGES:.1f}   ≤ 4")

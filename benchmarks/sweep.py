@@ -10,7 +10,7 @@ import shutil
 import pandas as pd
 import yaml
 
-from benchmarks.measuring import REPRO, clone, compare, repro_with_rate, run, seconds
+from benchmarks.measuring import REPRO, clone, compare, run, seconds, time_repro
 
 TRIALS = 16
 SWEEP = ("python", "-m", "digits", "sweep", "run", "bench", "--workers", "2")
@@ -28,7 +28,7 @@ def main() -> None:
             return seconds(SWEEP, project)
 
         def repro() -> float:
-            return TRIALS * repro_with_rate(project, new_rates)
+            return TRIALS * time_repro(project, new_rates)
 
         compare(f"{TRIALS} trials", sweep, f"{TRIALS} × dvc repro", repro, "≤ 0.15", repeats=3)
         trials = pd.read_csv(project / "metrics/sweeps/bench/trials.csv")
