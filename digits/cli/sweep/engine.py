@@ -1,240 +1,180 @@
-"""The loop of a sweep, and the Ray cluster that it hands its trials to: this machine's cores, or many nodes'.
+"""Train the trials of a sweep as Ray tasks, on the cores of this machine or of a cluster."""
 
-A trial is a Ray task, which Ray gives to any free core, and to another when its node is lost. Ray keeps a
-worker's process for the next task, so each imports TensorFlow once; the data lie in its object store, once
-for each node.
-"""
-
+import hashlib
 import logging
 import os
 import secrets
-import signal
-import socket
-import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # says nothing to anybody
-# Of ten seconds to find its own store in, a node takes a whole one where it isn't there at the first look.
-os.environ.setdefault("RAY_raylet_client_connect_timeout_milliseconds", "50")
-os.environ.setdefault("RAY_raylet_client_num_connect_attempts", "200")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its makers otherwise
 
+import grpc
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from digits.cli.sweep.definition import FOLDER, Sweep
-from digits.cli.sweep.results import Results, Trial
-from digits.cli.sweep.study import Halving, Study
-from digits.cli.sweep.trial import Outcome, check_versions, run_trial, versions
+from digits.cli.environment import fingerprint
+from digits.cli.sweep.definition import Sweep
+from digits.cli.sweep.results import FIGURES, Results, Trial
+from digits.cli.sweep.search import Search
 from digits.core.errors import InputError
 from digits.core.examples import Examples
+from digits.core.history import Period
+from digits.core.params import Recipe
 
 #: Seconds to wait for a cluster's answer.
 PATIENCE = 10.0
-#: How often a trial is begun anew when its worker or node is lost.
+#: How often a trial is trained again when its worker or node is lost.
 RETRIES = 3
-#: Trials that a process trains before another takes its place: TensorFlow keeps the graph of each, 3 MB.
-TRIALS_EACH = 50
+#: Trials that one process trains: TensorFlow keeps some 3 MB of each.
+TRIALS_PER_PROCESS = 50
 PACKAGE = Path(__file__).parents[2]
+Splits = tuple[Examples, Examples]  # train and validation
 
 
 @contextmanager
 def connected(address: str | None, cores: int | None = None) -> Iterator[None]:
-    """Ray while the block runs: its own processes on this machine, or a cluster that is there.
-
-    Args:
-        address: of the cluster: ``host:6379`` from one of its nodes, ``ray://host:10001`` from anywhere.
-        cores: of this machine that are used without a cluster; None: all.
-
-    Raises:
-        InputError: nothing there answers as a cluster, or one of another version.
-    """
+    """Run the block with Ray on ``cores`` of this machine (None: all), or on the cluster at ``address``."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         if address is None:
-            # Else Ray makes a token for all clusters in the home folder, which may be nobody's to write to.
+            # Ray would keep a token in the home folder otherwise.
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
-            # Of one machine there is nothing to scale, and what would do so takes a second to end.
-            node: Any = ray._private.worker._global_node
-            with suppress(AttributeError):  # of a later Ray: then a second it is
-                node.kill_monitor(check_alive=False)
         else:
             _connect(address, quiet)
-        # Ray has put a handler of its own there, which prints a trace and leaves workers behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield
     finally:
-        # It takes half a second, and leaves processes if it is cut off.
-        before = {of: signal.signal(of, signal.SIG_IGN) for of in (signal.SIGINT, signal.SIGTERM)}
         ray.shutdown()
-        for of, handler in before.items():
-            signal.signal(of, handler)
 
 
 def _connect(address: str, quiet: dict[str, Any]) -> None:
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    where = f"--address {address}"
-    expected = "a Ray cluster's host:6379 (on one of its nodes) or ray://host:10001 (from anywhere)"
-    if not host or not port.isdecimal():
-        raise InputError(where, found="no host:port", expected=expected, do="mend it")
-
-    def refused(found: str) -> InputError:
-        return InputError(where, found=found, expected=expected, do="start it, or mend the address")
-
     try:
-        socket.create_connection((host, int(port)), timeout=PATIENCE / 2).close()
-    except OSError as error:
-        raise refused(f"no answer ({error})") from None
-    # The code travels with the job: a worker needs the libraries, and no checkout.
-    code = {"py_modules": [str(PACKAGE)], "excludes": ["**/__pycache__"]}
-    try:
-        with _ending_within(PATIENCE, refused(f"no answer of a cluster in {PATIENCE:g} seconds")):
-            ray.init(address, runtime_env=code, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise refused(str(error).splitlines()[0]) from None
+        if os.environ.get("RAY_USE_TLS") != "1":
+            # Ray itself waits two minutes for a server that doesn't answer.
+            with grpc.insecure_channel(address.removeprefix("ray://")) as channel:
+                grpc.channel_ready_future(channel).result(timeout=PATIENCE)
+        # The code travels with the job: a worker needs the libraries, and no checkout.
+        code = {"py_modules": [str(PACKAGE)], "excludes": ["**/__pycache__"]}
+        ray.init(address, runtime_env=code, **quiet)
+    except (grpc.FutureTimeoutError, ConnectionError, RuntimeError, ValueError) as error:
+        found = str(error).partition("\n")[0] or f"no answer of a cluster in {PATIENCE:g} seconds"
+        expected = "a Ray cluster's host:6379 (on one of its nodes) or ray://host:10001 (from anywhere)"
+        do = "start it, or fix the address"
+        raise InputError(f"--address {address}", found=found, expected=expected, do=do) from None
 
 
-@contextmanager
-def _ending_within(seconds: float, error: InputError) -> Iterator[None]:
-    """Unless the block ends in time, end the process with the error's line.
-
-    Ray waits for a server that isn't one in a call that no exception gets out of.
-    """
-
-    def end() -> None:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def search(
-    results: Results,
-    train: Examples,
-    validation: Examples,
-    *,
-    workers: int | None,
-    finished: Callable[[Trial], None],
-) -> dict[str, float]:
-    """Train what the sweep still lacks, on the Ray that is connected; gives the parameters' importance.
-
-    Args:
-        results: where each trial is written down as it ends, and what is known of earlier ones.
-        train: what trials learn from.
-        validation: what they are judged by.
-        workers: trials at a time; None: as many as the cluster has cores, now and later.
-        finished: called after each trial.
-
-    Raises:
-        InputError: a worker has other libraries.
-    """
+def train_trials(
+    results: Results, splits: Splits, workers: int | None, finished: Callable[[Trial], None]
+) -> None:
+    """Train the trials that ``results`` lacks, on the connected Ray; write each as it ends."""
     sweep = results.sweep
-    waiting = deque(number for number in range(1, sweep.trials + 1) if number not in results.trials)
-    begin = ray.remote(num_cpus=1)(_begin)
-    for _ in range(min(workers or _cores(), len(waiting))):
-        begin.remote()  # while the first trials are chosen
-    study = Study(sweep, results.ordered)
-    halving = _halving_here(sweep, results.ordered) if sweep.stop_early else None
-    splits = ray.put(train), ray.put(validation)
-    task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=TRIALS_EACH)(_trial)
+    waiting = [number for number in range(sweep.trials, 0, -1) if number not in results.trials]
+    # On the driver's own node, since another may be lost.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = ray.remote(Search)
+    search = actor.options(num_cpus=0, scheduling_strategy=here).remote(sweep, results.ordered)
+    task: Any = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=TRIALS_PER_PROCESS)(_trial)
+    stored, libraries = ray.put(splits), versions()
     deadline = time.monotonic() + sweep.minutes * 60 if sweep.minutes else float("inf")
     running: dict[Any, tuple[int, dict[str, Any]]] = {}
-    while waiting or running:
-        while waiting and len(running) < (workers or _cores()):
-            number = waiting.popleft()
-            parameters = study.ask(number)
-            begun = task.remote(sweep, results.base, number, parameters, *splits, halving, versions())
+    while (waiting or running) and time.monotonic() < deadline:
+        cores = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
+        while waiting and len(running) < (workers or cores):
+            number = waiting.pop()
+            parameters = ray.get(search.ask.remote(number))
+            begun = task.remote(search, libraries, number, parameters, sweep, results.base, stored)
             running[begun] = number, parameters
-        done, _ = ray.wait(list(running), timeout=1)
-        for of_task in done:
-            trial = Trial(*running.pop(of_task), _outcome(of_task))
-            study.tell(trial)
-            results.add(trial)
+        for ended in ray.wait(list(running), timeout=1)[0]:
+            number, parameters = running.pop(ended)
+            try:
+                trial = ray.get(ended)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except ray.exceptions.RayError as error:
+                reason = f"its worker was lost {RETRIES + 1} times ({type(error).__name__})"
+                trial = Trial(number, parameters, "failed", reason=reason)
+            ray.get(search.tell.remote(trial))
+            results.trials[number] = trial
+            results.write()
             finished(trial)
-        if time.monotonic() > deadline:
-            break  # what is being trained isn't written down: the limit is one
-    return study.importance()
 
 
-def _cores() -> int:
-    """Of all nodes that are there: they may come and go."""
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return max(1, int(resources.get("CPU", 0)))
-
-
-def _halving_here(sweep: Sweep, known: Sequence[Trial]) -> Any:
-    """An actor, which workers can ask; where the driver is, since that node must not be lost.
-
-    If its process is, it begins anew, without the trials of this run so far.
-    """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor: Any = ray.remote(num_cpus=0, max_restarts=RETRIES, max_task_retries=RETRIES)(Halving)
-    placed = actor.options(scheduling_strategy=here)
-    return placed.remote(sweep.stop_early, known, higher_is_better=sweep.higher_is_better)
-
-
-def _begin() -> None:
-    """What a worker does once, and what takes a second."""
-    import digits.train.training  # noqa: F401
-
-
-def _trial(
-    sweep: Sweep,
-    base: Any,
-    number: int,
-    parameters: dict[str, Any],
-    train: Examples,
-    validation: Examples,
-    halving: Any,
-    expected: dict[str, str],
-) -> Outcome:
-    """What a worker does."""
+def _trial(search: Any, expected: dict[str, str], number: int, *trial: Any) -> Trial:
+    """Train one trial in a worker."""
     worker = f"{ray.util.get_node_ip_address()}:{os.getpid()}"  # type: ignore[no-untyped-call]
     check_versions(expected, worker)
+
+    def goes_on(period: int, objective: float) -> bool:
+        return bool(ray.get(search.goes_on.remote(number, period, objective)))
+
+    return run_trial(number, *trial, goes_on=goes_on, worker=worker)
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that a trial's result depends on."""
+    here = fingerprint()
+    return {"python": here["python"]["version"], **here["packages"]}
+
+
+def check_versions(expected: dict[str, str], worker: str) -> None:
+    """Raise an InputError if a worker has other libraries than the sweep was started with."""
+    for name, version in versions().items():
+        if version != expected.get(name):
+            wanted = f"{expected.get(name, 'none')}, as where the sweep was started"
+            do = "install the same requirements.txt on all nodes"
+            raise InputError(f"worker {worker}", found=f"{name} {version}", expected=wanted, do=do)
+
+
+class _Stopped(Exception):
+    pass
+
+
+def run_trial(
+    number: int,
+    parameters: dict[str, Any],
+    sweep: Sweep,
+    base: Recipe,
+    splits: Splits,
+    *,
+    goes_on: Callable[[int, float], bool],
+    worker: str,
+) -> Trial:
+    """Train one trial; ``goes_on(period, objective)`` is asked after each period of the first training."""
+    from digits.train.backend import keras
+    from digits.train.training import train
+
+    start = time.monotonic()
+    objectives: list[float] = []
+    last: dict[int, Period] = {}  # by seed
+    weights = hashlib.sha256()
+    state, reason = "complete", ""
+
+    def report(period: Period) -> None:
+        last[recipe.seed] = period
+        if recipe.seed == sweep.seeds[0]:
+            # Rounded as in trials.csv: a resumed sweep then decides as one that wasn't interrupted.
+            objectives.append(round(getattr(period.validation, sweep.objective), 6))
+            if not goes_on(period.period, objectives[-1]) and period.step < recipe.steps:
+                raise _Stopped
+
     try:
-        recipes = sweep.recipes(base, parameters, FOLDER)
-    except InputError as error:  # each is right by itself, but not together
-        return Outcome("failed", [], {}, "", 0.0, worker, str(error))
-
-    def goes_on(period: int, value: float) -> bool:
-        try:
-            return halving is None or ray.get(halving.goes_on.remote(number, period, value))
-        except ray.exceptions.RayActorError:  # lost RETRIES times more: nobody says no
-            return True
-
-    return run_trial(
-        recipes,
-        train,
-        validation,
-        objective=sweep.objective,
-        goes_on=goes_on,
-        worker=worker,
-    )
-
-
-def _outcome(of_task: Any) -> Outcome:
-    """Of a task that ended.
-
-    Raises:
-        InputError: its worker has other libraries.
-    """
-    try:
-        outcome: Outcome = ray.get(of_task)
-        return outcome
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except ray.exceptions.RayError as error:  # lost RETRIES times more
-        reason = f"its worker was lost {RETRIES + 1} times ({type(error).__name__}): not enough memory?"
-        return Outcome("failed", [], {}, "", 0.0, "", reason)
+        for recipe in sweep.recipes(base, parameters):
+            for variable in train(recipe, *splits, report=report).model.weights:
+                weights.update(variable.numpy().tobytes())
+    except _Stopped:
+        state = "stopped"
+    except Exception as error:  # a training that fails is a result, too
+        state, reason = "failed", str(error) if isinstance(error, InputError) else repr(error)[:200]
+    keras.backend.clear_session()  # or each network stays in memory
+    figures = {}
+    for name in FIGURES if state != "failed" else ():
+        split, _, metric = name.partition("_")
+        figures[name] = round(mean(getattr(getattr(period, split), metric) for period in last.values()), 6)
+    digest = weights.hexdigest() if state == "complete" else ""
+    seconds = time.monotonic() - start
+    return Trial(number, parameters, state, objectives, figures, digest, seconds, worker, reason)
