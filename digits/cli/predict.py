@@ -153,13 +153,19 @@ def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(shares / shares.sum())
 
 
-def _as_table(predictions: list[Prediction]) -> str:
-    rows = [
-        (at.image, at.label, *(f"{value:.3f}" for value in at.probabilities.values()), at.framing)
-        for at in predictions
+def _rows(predictions: list[Prediction]) -> list[list[object]]:
+    """The table of the answers; its first row names the columns."""
+    classes = [f"probability of {name}" for name in predictions[0].probabilities]
+    rows: list[list[object]] = [
+        [at.image, at.label, *at.probabilities.values(), at.framing] for at in predictions
     ]
+    return [["image", "label", *classes, "framing"], *rows]
+
+
+def _as_table(predictions: list[Prediction]) -> str:
     header = ["image", "label", *predictions[0].probabilities, "framing"]
-    return tabulate(rows, header, tablefmt="simple", disable_numparse=True) + "\n"
+    formats = ["", "", *(".3f" for _ in predictions[0].probabilities), ""]
+    return tabulate(_rows(predictions)[1:], header, floatfmt=formats, disable_numparse=[0, 1])
 
 
 def _as_json(predictions: list[Prediction]) -> str:
@@ -168,10 +174,7 @@ def _as_json(predictions: list[Prediction]) -> str:
 
 def _as_csv(predictions: list[Prediction]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    classes = [f"probability of {name}" for name in predictions[0].probabilities]
-    writer.writerow(["image", "label", *classes, "framing"])
-    writer.writerows((at.image, at.label, *at.probabilities.values(), at.framing) for at in predictions)
+    csv.writer(text, lineterminator="\n").writerows(_rows(predictions))
     return text.getvalue()
 
 

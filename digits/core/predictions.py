@@ -51,9 +51,8 @@ class Predictions:
             InputError: the file is damaged, or names other classes.
             OSError: it can't be read.
         """
-        content = path.read_bytes()
         try:
-            return cls.parse(content, class_names)
+            return cls.parse(path.read_bytes(), class_names)
         except ValueError as error:
             raise InputError(
                 path, found=f"a damaged table ({error})", expected="predictions", do="dvc repro evaluate"
