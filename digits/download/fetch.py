@@ -1,138 +1,112 @@
 """Bring a data source's files into a folder, unchanged and checked."""
 
+import errno
 import importlib.util
 import logging
 import shutil
-import zlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pooch
+import requests
+from requests.adapters import HTTPAdapter
+from tqdm import tqdm
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from digits.core.errors import InputError
 from digits.core.sources import SourceFile
-from digits.download.web import NO_ROOM, download
+
+#: Seconds to wait for a connection, for an answer or for more bytes.
+TIMEOUT = 30
+#: Ask again if a server is busy or breaks off before it answers; not where there is no connection at all.
+RETRY = Retry(
+    3, connect=0, other=0, backoff_factor=1, retry_after_max=60, status_forcelist=(429, 500, 502, 503, 504)
+)
 
 
-class _Unusable(Exception):
-    """This mirror doesn't have the file; the next one may."""
+def fetch(files: Sequence[SourceFile], folder: Path, *, local: Path, mirror: str | None = None) -> None:
+    """Fill ``folder`` with the files, each under its name, and remove everything else from it.
 
-
-def fetch(files: Iterable[SourceFile], folder: Path, *, local: Path, mirror: str | None = None) -> None:
-    """Fill ``folder`` with the files, and with nothing else.
-
-    A file that is there already is kept, not fetched again: if its checksum is published, after a look
-    whether it still has it. Files from ``local`` are copied anew.
+    A published file that is there already is kept if its checksum is right, or if it has none.
 
     Args:
-        files: what to fetch; each ends up as ``folder / file.name``.
-        folder: where to.
-        local: the folder that paths of files of one's own begin in.
+        local: the folder that paths of your own files begin in.
         mirror: a folder or URL tried before the URLs of files that come from the network.
 
     Raises:
-        InputError: no mirror has one of the files; the line names every URL and why it failed. It
-            comes within the time that :func:`digits.download.web.download` may take, times the URLs.
+        InputError: no mirror has one of the files; the line names every URL and why it failed.
         OSError: ``folder`` can't be written.
     """
-    # pooch would say at each file, in four lines, what is said here in one.
-    pooch.get_logger().setLevel(logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # of odd headers, with a traceback
+    pooch.get_logger().setLevel(logging.WARNING)  # it says in four lines what is printed here in one
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns before each retry
     folder.mkdir(parents=True, exist_ok=True)
-    files = list(files)
     for file in files:
-        _bring(file, folder, local, mirror)
+        path = folder / file.name
+        published = any(":" in url for url in file.urls)
+        if not published and not file.checksum:
+            path.unlink(missing_ok=True)  # your own file may have changed, and pooch would keep the old copy
+        _fetch_one(file, folder, local, mirror)
+        if file.checksum:
+            print(f"{file.name}: the checksum is right")
+        elif published:
+            print(f"{file.name}: sha256:{pooch.file_hash(path)} (none is published; source.yaml can pin it)")
     for path in set(folder.iterdir()) - {folder / file.name for file in files}:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _bring(file: SourceFile, folder: Path, local: Path, mirror: str | None) -> None:
-    path = folder / file.name
-    published = any(urlsplit(url).scheme for url in file.urls)
-    if path.is_file() and published and (not file.checksum or _has_checksum(path, file.checksum)):
-        print(f"{file.name}: already there, {'its checksum is right' if file.checksum else 'kept'}")
-        return
-    if not file.checksum:
-        path.unlink(missing_ok=True)  # else pooch would keep what is there
-    _fetch_one(file, folder, local, mirror)
-    if published and not file.checksum:
-        sum_now = pooch.file_hash(str(path))
-        print(f"{file.name}: sha256:{sum_now} (no checksum is published; source.yaml can pin this one)")
-
-
-def _has_checksum(path: Path, checksum: str) -> bool:
-    algorithm, _, expected = checksum.partition(":")
-    return bool(pooch.file_hash(str(path), alg=algorithm) == expected)
-
-
 def _fetch_one(file: SourceFile, folder: Path, local: Path, mirror: str | None) -> None:
+    urls = [url if ":" in url else str(local / url) for url in file.urls]
+    if mirror and any("://" in url for url in file.urls):  # a file of your own is its own best copy
+        urls.insert(0, f"{mirror.rstrip('/')}/{file.name}")
     failures = []
-    # A file of one's own is its own best copy, and another of the same name may be another data set's.
-    remote = any(urlsplit(url).scheme in ("http", "https") for url in file.urls)
-    mirrored = [f"{mirror.rstrip('/')}/{file.name}"] if mirror and remote else []
-    own = [url if urlsplit(url).scheme else str(local / url) for url in file.urls]
-    downloader = partial(_download, packed=file.name.endswith(".gz"))
-    for url in [*mirrored, *own]:
-        print(f"{file.name}: from {url}", flush=True)
+    for url in urls:
         try:
-            pooch.retrieve(url, known_hash=file.checksum, fname=file.name, path=folder, downloader=downloader)
-        except _Unusable as error:
-            failures.append(f"{url} ({error})")
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise
-            failures.append(f"{url} ({error.strerror.lower() if error.strerror else error})")
-        except ValueError:  # pooch: the bytes are not those of the checksum
-            failures.append(f"{url} (the bytes do not match {file.checksum})")
-        else:
+            pooch.retrieve(url, file.checksum, file.name, folder, downloader=partial(_download, file.name))
             return
-    raise InputError(
-        file.name,
-        found="no usable copy at " + ", ".join(failures),
-        expected="one of them to give the file",
-        do="check the network or source.yaml, or set DIGITS_MIRROR to a folder that holds the file",
-    )
+        except (HTTPError, ImportError, OSError, ValueError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            failures.append(f"{url} ({_reason(error)})")
+    found = f"no usable copy at {', '.join(failures)}"
+    do = "check the network or source.yaml, or set DIGITS_MIRROR to a folder that holds the file"
+    raise InputError(file.name, found=found, expected="one of them to give the file", do=do)
 
 
-def _download(url: str, output: str, pooch_: object, *, packed: bool) -> None:
-    """A pooch downloader for every kind of URL that a source may name."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise _Unusable(f"no URL: {error}") from None
-    if parts.scheme in ("http", "https"):
-        download(url, Path(output), packed=packed)
+def _download(name: str, url: str, output: str, _: object) -> None:
+    print(f"{name}: from {url}", flush=True)
+    if "://" in url:
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=RETRY))
+            session.mount("https://", HTTPAdapter(max_retries=RETRY))
+            response = session.get(url, headers={"Accept-Encoding": "gzip"}, timeout=TIMEOUT, stream=True)
+            with response, Path(output).open("wb") as file:
+                if response.status_code != requests.codes.ok:
+                    raise OSError(f"HTTP status {response.status_code}")
+                length = response.raw.length_remaining
+                with tqdm.wrapattr(file, "write", length, ncols=79, disable=None) as bar:
+                    for chunk in response.raw.stream(2**18, decode_content=not name.endswith(".gz")):
+                        bar.write(chunk)
+    elif url.lower().startswith("package:"):
+        package, _, path = url.partition(":")[2].partition("/")
+        spec = importlib.util.find_spec(package)  # importlib.resources would import the package
+        if spec is None or not spec.submodule_search_locations:
+            raise OSError(f"no package {package} is installed")
+        shutil.copyfile(Path(spec.submodule_search_locations[0], path), output)
     else:
-        path = _in_package(parts.path) if parts.scheme == "package" else Path(url)
-        if path.exists() and not path.is_file():  # /dev/zero would never end
-            raise _Unusable("no file but a folder or a device")
-        shutil.copyfile(path, output)
-    if Path(output).stat().st_size == 0:
-        raise _Unusable("the file is empty")
-    if _starts_as_markup(Path(output)):
-        raise _Unusable("a web page, not data")
+        shutil.copyfile(url, output)
+    with Path(output).open("rb") as file:
+        start = file.read(512)
+    if not start or start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise OSError("a web page, not data" if start else "the file is empty")
 
 
-def _in_package(name: str) -> Path:
-    """The path of ``package/path``, a file that an installed package ships."""
-    package, _, inside = name.partition("/")
-    # find_spec imports nothing: importing scikit-learn for a file's sake would cost a second.
-    try:
-        spec = importlib.util.find_spec(package) if package else None
-    except (ImportError, ValueError):  # of a dotted name's parent, of no name at all
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        raise _Unusable(f"no package {package} is installed")
-    return Path(spec.submodule_search_locations[0], inside)
-
-
-def _starts_as_markup(path: Path) -> bool:
-    """Whether a page came in place of the data, as captive portals and error pages do."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    with suppress(zlib.error):  # no gzip, else a page may be in it
-        head = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(head, 512)
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+def _reason(error: BaseException) -> str:
+    """Return the reason from the innermost error, in the library's own words."""
+    if isinstance(error, ValueError) and "known hash" not in str(error):
+        return "invalid URL, proxy or header"  # not in its own words: they may hold the proxy's password
+    proxy = "proxy: " if isinstance(error, requests.exceptions.ProxyError) else ""
+    while error.args and isinstance(cause := getattr(error, "reason", error.args[-1]), Exception):
+        error = cause
+    return proxy + str(error).rpartition("): ")[2].partition(". ")[0]

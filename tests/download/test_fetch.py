@@ -1,6 +1,17 @@
-import hashlib
-from pathlib import Path
+"""Each fault of a source's file: the next URL is tried, and without one the line says what was wrong."""
 
+import errno
+import gzip
+import hashlib
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
+
+import pooch
 import pytest
 
 from digits.core.errors import InputError
@@ -10,13 +21,69 @@ from tests import tiny
 from tests.conftest import Server
 
 DATA = b"1,2,3\n"
+PACKED = gzip.compress(DATA, mtime=0)
 SHA256 = f"sha256:{hashlib.sha256(DATA).hexdigest()}"
 #: A port on which nothing listens.
 REFUSED = "http://127.0.0.1:9"
+#: Seconds, in place of the half minute that a user waits.
+TIMEOUT = 0.5
+
+Answer = bytes | Callable[[socket.socket], object]
+
+
+class Scripted(ThreadingTCPServer):
+    """Sends its first answer on the first connection, and so on; the last one on all further ones."""
+
+    answers: tuple[Answer, ...] = ()
+    asked = 0
+
+    def serve(self, *answers: Answer) -> str:
+        """Set the answers and return the server's URL."""
+        self.answers = answers
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Connection(BaseRequestHandler):
+    server: Scripted
+
+    def handle(self) -> None:
+        self.request.recv(2**16)
+        answer = self.server.answers[min(self.server.asked, len(self.server.answers) - 1)]
+        self.server.asked += 1
+        answer(self.request) if callable(answer) else self.request.sendall(answer)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    with Scripted(("127.0.0.1", 0), _Connection) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def answer(body: bytes = b"", *fields: str, status: int = 200, length: int | None = None) -> bytes:
+    head = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if length is None else length}"]
+    return "\r\n".join([*head, *fields, "", ""]).encode() + body
+
+
+def stall(connection: socket.socket) -> None:
+    connection.sendall(answer(DATA)[:-3])
+    time.sleep(2 * TIMEOUT)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setattr(fetching, "TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(fetching, "RETRY", fetching.RETRY.new(backoff_factor=0))
 
 
 def fetch(*files: SourceFile, into: Path, mirror: str | None = None) -> None:
-    """With the folder beside it that :func:`published` makes as that of files of one's own."""
+    """Fetch, with the folder of :func:`published` as that of your own files."""
     fetching.fetch(files, into, local=into.parent / "published", mirror=mirror)
 
 
@@ -39,22 +106,12 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def test_http(server: Server, raw: Path) -> None:
-    server.pages["/a.csv"] = DATA
-    fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw)
-    assert contents(raw) == {"a.csv": DATA}
-    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
-
-
 def test_own_files_and_package_urls(published: Path, raw: Path) -> None:
-    import sklearn
-
-    shipped = Path(sklearn.__file__).parent / "datasets/data/iris.csv"
-    (published.parent / "deeper").mkdir()
-    (published.parent / "deeper/my b.csv").write_bytes(b"b")
-    urls = ["a.csv", "deeper/my b.csv", "package:sklearn/datasets/data/iris.csv"]
+    published.with_name("my b.csv").write_bytes(b"b")
+    urls = ["a.csv", "my b.csv", "package:pooch/core.py"]
     fetch(*(tiny.source_file(url) for url in urls), into=raw)
-    assert contents(raw) == {"a.csv": DATA, "my b.csv": b"b", "iris.csv": shipped.read_bytes()}
+    shipped = Path(pooch.__file__).with_name("core.py").read_bytes()
+    assert contents(raw) == {"a.csv": DATA, "my b.csv": b"b", "core.py": shipped}
 
 
 @pytest.mark.parametrize("checksum", [None, SHA256])
@@ -65,7 +122,7 @@ def test_what_is_there_is_kept_without_a_network(
     fetch(tiny.source_file(f"{server.url}/a.csv", checksum=checksum), into=raw)
     assert contents(raw) == {"a.csv": DATA}
     assert server.requested == []
-    assert "a.csv: already there" in capsys.readouterr().out
+    assert ("the checksum is right" if checksum else SHA256) in capsys.readouterr().out
 
 
 def test_what_has_another_checksum_is_fetched_anew(server: Server, raw: Path) -> None:
@@ -73,6 +130,7 @@ def test_what_has_another_checksum_is_fetched_anew(server: Server, raw: Path) ->
     server.pages["/a.csv"] = DATA
     fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw)
     assert contents(raw) == {"a.csv": DATA}
+    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
 
 
 def test_an_own_file_is_copied_anew(published: Path, raw: Path) -> None:
@@ -91,60 +149,27 @@ def test_strangers_in_the_folder_go(published: Path, raw: Path) -> None:
     assert contents(published.parent) == {"a.csv": DATA}
 
 
-def test_the_next_mirror_is_tried_when_one_fails(published: Path, raw: Path) -> None:
-    fetch(tiny.source_file(f"{REFUSED}/a.csv", "a.csv", checksum=SHA256), into=raw)
-    assert contents(raw) == {"a.csv": DATA}
-
-
-@pytest.mark.parametrize("page", [b"", b"<!DOCTYPE html>", b"\xef\xbb\xbf\n <html>", b"1,2"])
-def test_the_next_mirror_is_tried_when_one_gives_something_else(
-    page: bytes, server: Server, published: Path, raw: Path
+@pytest.mark.parametrize(
+    ("mirror", "requested"),
+    [
+        ("{server}/copies/", ["/copies/a.csv"]),
+        ("{server}/wrong", ["/wrong/a.csv", "/a.csv"]),
+        ("{folder}", []),
+        ("/no/such/folder", ["/a.csv"]),
+        ("http://[half", ["/a.csv"]),
+    ],
+)
+def test_the_extra_mirror_comes_first(
+    mirror: str, requested: list[str], server: Server, published: Path, raw: Path
 ) -> None:
-    server.pages["/a.csv"] = page
-    fetch(tiny.source_file(f"{server.url}/a.csv", "a.csv", checksum=SHA256), into=raw)
-    assert server.requested == ["/a.csv"]
+    server.pages = {"/copies/a.csv": DATA, "/wrong/a.csv": b"1,2,4\n", "/a.csv": DATA}
+    mirror = mirror.format(server=server.url, folder=published.parent)
+    fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw, mirror=mirror)
     assert contents(raw) == {"a.csv": DATA}
+    assert server.requested == requested
 
 
-def test_no_second_mirror_is_asked_when_the_first_gives_the_file(
-    server: Server, published: Path, raw: Path
-) -> None:
-    fetch(tiny.source_file("a.csv", f"{server.url}/a.csv"), into=raw)
-    assert server.requested == []
-
-
-@pytest.mark.parametrize("slash", ["", "/"])
-def test_the_extra_mirror_comes_first_as_a_url(server: Server, raw: Path, slash: str) -> None:
-    server.pages |= {"/copies/a.csv": b"copy", "/a.csv": DATA}
-    fetch(tiny.source_file(f"{server.url}/a.csv"), into=raw, mirror=f"{server.url}/copies{slash}")
-    assert contents(raw) == {"a.csv": b"copy"}
-
-
-def test_the_extra_mirror_comes_first_as_a_folder(server: Server, published: Path, raw: Path) -> None:
-    server.pages["/a.csv"] = b"from the server"
-    fetch(tiny.source_file(f"{server.url}/a.csv"), into=raw, mirror=str(published.parent))
-    assert contents(raw) == {"a.csv": DATA}
-    assert server.requested == []
-
-
-@pytest.mark.parametrize("mirror", ["/no/such/folder", REFUSED, "http://[half"])
-def test_a_useless_extra_mirror_does_no_harm(mirror: str, server: Server, raw: Path) -> None:
-    server.pages["/a.csv"] = DATA
-    fetch(tiny.source_file(f"{server.url}/a.csv"), into=raw, mirror=mirror)
-    assert contents(raw) == {"a.csv": DATA}
-
-
-def test_a_wrong_copy_in_the_extra_mirror_is_not_used(server: Server, raw: Path) -> None:
-    server.pages |= {"/copies/a.csv": b"1,2,4\n", "/a.csv": DATA}
-    file = tiny.source_file(f"{server.url}/a.csv", checksum=SHA256)
-    fetch(file, into=raw, mirror=f"{server.url}/copies")
-    assert contents(raw) == {"a.csv": DATA}
-    assert server.requested == ["/copies/a.csv", "/a.csv"]
-
-
-def test_the_extra_mirror_never_stands_in_for_a_local_file(
-    server: Server, published: Path, raw: Path
-) -> None:
+def test_the_mirror_never_replaces_an_own_file(server: Server, published: Path, raw: Path) -> None:
     server.pages["/a.csv"] = b"another data set's file of the same name"
     fetch(tiny.source_file("a.csv"), into=raw, mirror=server.url)
     assert contents(raw) == {"a.csv": DATA}
@@ -152,36 +177,124 @@ def test_the_extra_mirror_never_stands_in_for_a_local_file(
 
 
 @pytest.mark.parametrize(
-    ("url", "reason"),
+    ("fault", "reason", "times"),
     [
-        (f"{REFUSED}/b.csv", "connection refused"),
-        ("http://127.0.0.1:99999/b.csv", "99999"),
-        ("no/such/b.csv", "no such file or directory"),
-        ("package:nope/b.csv", "no package nope is installed"),
-        ("package:sklearn.nope.deeper/b.csv", "no package sklearn.nope.deeper is installed"),
-        ("{server}/b.csv", "HTTP status 404"),
-        ("{server}/empty.csv", "the file is empty"),
-        ("{server}/portal.csv", "a web page, not data"),
-        ("{server}/other.csv", f"the bytes do not match {SHA256}"),
+        (lambda _: time.sleep(2 * TIMEOUT), "Read timed out", 4),
+        (b"", "Remote end closed connection without response", 4),
+        (answer(status=503), "too many 503 error responses", 4),
+        (stall, "Read timed out", 1),
+        (answer(DATA, length=10), "IncompleteRead(6 bytes read, 4 more expected)", 1),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n1,2", "IncompleteRead(3 bytes", 1),
+        (answer(b"<html>", status=404), "HTTP status 404", 1),
+        (answer(), "the file is empty", 1),
+        (answer(b"\xef\xbb\xbf\n <!DOCTYPE html>"), "a web page, not data", 1),
+        (answer(b"1,2,4\n"), f"does not match the known hash: expected {SHA256}", 1),
+        (answer(DATA, "Content-Encoding: gzip"), "while decompressing data", 1),
+        (answer(b"", "Location: /a.csv", status=302), "Exceeded 30 redirects", 31),
     ],
 )
-def test_a_file_that_cannot_be_had_is_told(
-    url: str, reason: str, server: Server, published: Path, raw: Path
+def test_a_fault_is_named(
+    fault: Answer, reason: str, times: int, scripted: Scripted, raw: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server.pages |= {"/empty.csv": b"", "/portal.csv": b"<html>Log in</html>", "/other.csv": b"x"}
-    url = url.format(server=server.url)
+    url = f"{scripted.serve(fault)}/a.csv"
     with pytest.raises(InputError) as caught:
-        fetch(tiny.source_file("a.csv"), tiny.source_file(url, checksum=SHA256), into=raw)
-    message = str(caught.value)
-    assert url in message
-    assert reason in message
-    assert "DIGITS_MIRROR" in message
-    assert contents(raw) == {"old.csv": b"old", "a.csv": DATA}  # nothing half of the other
+        fetch(tiny.source_file(url, checksum=SHA256), into=raw)
+    found, _, after = str(caught.value).partition(f"found no usable copy at {url} (")[2].partition("), exp")
+    assert reason in found
+    assert "DIGITS_MIRROR" in after
+    assert scripted.asked == times
+    assert contents(raw) == {"old.csv": b"old"}
+    assert capfd.readouterr().err == ""
 
 
-def test_every_mirror_that_failed_is_named(raw: Path) -> None:
-    urls = [f"{REFUSED}/a.csv", "no/such/a.csv"]
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (f"{REFUSED}/b.csv", "Failed to establish a new connection"),
+        ("http://no-such-host.invalid/b.csv", "Failed to resolve 'no-such-host.invalid'"),
+        ("http://127.0.0.1:99999/b.csv", "invalid URL, proxy or header"),
+        ("no/such/b.csv", "No such file or directory"),
+        ("package:nope/b.csv", "No module named 'nope'"),
+        ("package:pooch/nope/b.csv", "No such file or directory"),
+    ],
+)
+def test_what_is_out_of_reach_is_named(url: str, reason: str, published: Path, raw: Path) -> None:
     with pytest.raises(InputError) as caught:
-        fetch(tiny.source_file(*urls), into=raw, mirror="/nowhere")
-    for url in [*urls, "/nowhere/a.csv"]:
-        assert url in str(caught.value)
+        fetch(tiny.source_file("a.csv"), tiny.source_file(url), into=raw)
+    assert reason in str(caught.value)
+    assert contents(raw) == {"old.csv": b"old", "a.csv": DATA}
+
+
+def test_every_url_is_named_with_its_own_reason(scripted: Scripted, raw: Path) -> None:
+    url = f"{scripted.serve(answer(status=404))}/a.csv"
+    with pytest.raises(InputError) as caught:
+        fetch(tiny.source_file(url, "no/a.csv"), into=raw, mirror="/nowhere")
+    pattern = r"at /nowhere/a.csv \(.*No such .*\), http.*/a.csv \(HTTP status 404\), .*no/a.csv \(.*\), exp"
+    assert re.search(pattern, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("passing", "waits"),
+    [
+        (b"", []),
+        (answer(status=500), []),
+        (answer(b"", "Retry-After: 7", status=429), [7, 7]),
+        (answer(b"", "Retry-After: 9999", status=503), [60, 60]),
+    ],
+)
+def test_a_fault_that_passes_is_retried(
+    passing: Answer, waits: list[float], scripted: Scripted, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    fetch(tiny.source_file(f"{scripted.serve(passing, passing, answer(DATA))}/a.csv"), into=raw)
+    assert contents(raw) == {"a.csv": DATA}
+    assert waited == waits
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "published"),
+    [
+        ("a.csv", ["Content-Encoding: gzip"], DATA),
+        ("a.csv.gz", ["Content-Encoding: gzip"], PACKED),  # the label says what the file is
+        ("a.csv.gz", [], PACKED),
+    ],
+)
+def test_a_file_is_kept_as_published(
+    name: str, fields: list[str], published: bytes, scripted: Scripted, raw: Path
+) -> None:
+    fetch(tiny.source_file(f"{scripted.serve(answer(PACKED, *fields))}/{name}"), into=raw)
+    assert contents(raw) == {name: published}
+
+
+def test_the_proxy_is_used(server: Server, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.pages["http://far-away.invalid/a.csv"] = DATA
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    fetch(tiny.source_file("http://far-away.invalid/a.csv"), into=raw)
+    assert contents(raw) == {"a.csv": DATA}
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("127.0.0.1:9", "proxy: Failed to establish"), ("[half:9", "invalid"), ("127.0.0.1:99999", "invalid")],
+)
+def test_a_useless_proxy_is_named_without_its_password(
+    address: str, reason: str, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://someone:secret@{address}")
+    with pytest.raises(InputError, match=f"https://far-away.invalid/a.csv .{reason}") as caught:
+        fetch(tiny.source_file("https://far-away.invalid/a.csv"), into=raw)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_no_fault_of_the_mirror(
+    number: int, server: Server, published: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, "no room")
+
+    monkeypatch.setattr("shutil.copyfile", fail)
+    with pytest.raises(OSError, match="no room"):
+        fetch(tiny.source_file("a.csv", f"{server.url}/a.csv"), into=raw)
+    assert server.requested == []
