@@ -214,7 +214,7 @@ def test_a_fault_is_named(
         ("http://no-such-host.invalid/b.csv", "Failed to resolve 'no-such-host.invalid'"),
         ("http://127.0.0.1:99999/b.csv", "invalid URL, proxy or header"),
         ("no/such/b.csv", "No such file or directory"),
-        ("package:nope/b.csv", "No module named 'nope'"),
+        ("package:nope/b.csv", "no package nope is installed"),
         ("package:pooch/nope/b.csv", "No such file or directory"),
     ],
 )
