@@ -14,7 +14,6 @@ from digits.core.errors import InputError
 from tests.conftest import REPOSITORY
 from tests.finished import commit, git
 
-
 Capture = pytest.CaptureFixture[str]
 
 DVC_YAML = """
@@ -125,7 +124,7 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
     [
         ("metrics/m.json", "{}", "workspace: found no metrics"),
         ("metrics/m.json", '{"test": [1]}', "metrics/m.json at workspace: found a damaged file"),
-        ("dvc.lock", "stages: [", "dvc.lock at workspace, line 1: found "),
+        ("dvc.lock", "stages: [", "dvc.lock at workspace, line 2: found "),
         ("predictions/m/test.csv", "a\n", "predictions/m/test.csv at workspace: found a damaged file"),
         ("predictions/m/scores.json", "{}", "predictions/m/scores.json at workspace: found a damaged file"),
     ],
