@@ -222,12 +222,10 @@ def train_tiny(folder: Path, **settings: Any) -> Results:
 
 
 def test_minutes_end_a_sweep_and_poor_trials_stop(tmp_path: Path) -> None:
-    settings = {"minutes": 0.05, "stop_early": {"periods": 1, "keep": 2}}
-    results = train_tiny(
-        tmp_path, trials=10_000, space={"learning_rate": {"log_range": [0.001, 0.1]}}, **settings
-    )
-    assert len(results.trials) < 10_000
+    space = {"learning_rate": {"log_range": [0.001, 0.1]}}
+    results = train_tiny(tmp_path, trials=8, stop_early={"periods": 1, "keep": 2}, space=space)
     assert {trial.state for trial in results.ordered} == {"complete", "stopped"}
+    assert len(train_tiny(tmp_path, trials=10_000, minutes=0.02, space=space).trials) < 10_000
 
 
 def test_a_worker_with_other_libraries_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
