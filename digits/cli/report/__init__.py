@@ -1,1 +1,1 @@
-"""What a run left, for people: a page to look at, and a card for each model."""
+"""Reports on the last run: a page with all results, and a card for each model."""

@@ -2,9 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,13 @@ PREFIX = "experiment: "
 
 @dataclass(frozen=True)
 class Experiment:
-    """One commit's settings and results, as far as they can be read.
+    """The parameters and metrics of one commit.
 
     Attributes:
-        commit: its full name.
+        commit: its full hash.
         title: the first line of its message, without the prefix.
-        params: of params.yaml, by dotted key.
-        metrics: by model, split and name.
+        params: the content of params.yaml, by dotted key; empty if it can't be read.
+        metrics: by model, split and name; empty if they have another layout.
     """
 
     commit: str
@@ -33,91 +31,48 @@ class Experiment:
 
 
 def experiments(root: Path) -> list[Experiment]:
-    """The experiments that led to HEAD, the newest first; none where there is no git or no commit.
-
-    Commits without metrics, or with metrics in another layout, are among them.
-    """
-    words = ("log", "-z", "--basic-regexp", "--grep", f"^{PREFIX}", "--encoding=UTF-8", "--format=%H %s")
-    log = git(root, *words).decode(errors="replace")
-    subjects = [line.partition(" ")[::2] for line in log.split("\0") if line]
-    # git's --grep looks at every line of a message.
-    commits = [(name, title.removeprefix(PREFIX)) for name, title in subjects if title.startswith(PREFIX)]
-    names = [name for name, _ in commits]
-    params = [_params(text) for text in _files(root, (f"{name}:./params.yaml" for name in names))]
-    places = [(at, model) for at, found in enumerate(params) for model in _models(found)]
-    metrics: list[dict[tuple[str, str, str], float]] = [{} for _ in names]
-    texts = _files(root, (f"{names[at]}:./metrics/{model}.json" for at, model in places))
-    for (at, model), text in zip(places, texts, strict=True):
-        metrics[at] |= {(model, *key): value for key, value in _metrics(text).items()}
-    return [
-        Experiment(name, title, found, figures)
-        for (name, title), found, figures in zip(commits, params, metrics, strict=True)
-    ]
+    """The experiments that led to HEAD, the newest first; none where there is no git or no commit."""
+    log = git(root, "log", "--basic-regexp", f"--grep=^{PREFIX}", "--encoding=UTF-8", "--format=%H %s")
+    found = []
+    for line in log.decode(errors="replace").split("\n"):
+        commit, _, subject = line.partition(" ")
+        if subject.startswith(PREFIX):  # git's --grep looks at every line of a message
+            params = _params(git(root, "show", f"{commit}:./params.yaml"))
+            models = {key.split(".")[1]: None for key in params if key.startswith("train.")}
+            metrics = {
+                (model, *key): value
+                for model in models
+                for key, value in _metrics(git(root, "show", f"{commit}:./metrics/{model}.json")).items()
+            }
+            found.append(Experiment(commit, subject.removeprefix(PREFIX), params, metrics))
+    return found
 
 
-def changed_keys(found: Iterable[Experiment]) -> list[str]:
-    """The parameters that aren't the same in all experiments, in the order of params.yaml."""
-    found = list(found)
-    keys = dict.fromkeys(key for at in found for key in at.params)
-    return [key for key in keys if any(at.params.get(key) != found[0].params.get(key) for at in found)]
+def changed_keys(found: list[Experiment]) -> list[str]:
+    """The parameters that differ between experiments, in the order of params.yaml."""
+    keys = dict.fromkeys(key for experiment in found for key in experiment.params)
+    return [key for key in keys if len({str(experiment.params.get(key)) for experiment in found}) > 1]
 
 
-def _files(root: Path, names: Iterable[str]) -> list[bytes | None]:
-    """The contents of ``revision:path`` objects, None for what isn't there; by one process for all."""
-    asked = "".join(f"{name}\n" for name in names).encode()
-    answer = git(root, "cat-file", "--batch", given=asked) if asked else b""
-    contents: list[bytes | None] = []
-    start = 0
-    while start < len(answer):
-        end = answer.index(b"\n", start)
-        *_, kind, size = answer[start:end].split(b" ")
-        start = end + 1
-        if size.isdigit():
-            contents.append(answer[start : start + int(size)] if kind == b"blob" else None)
-            start += int(size) + 1
-        else:  # missing
-            contents.append(None)
-    return contents
-
-
-def git(root: Path, *words: str, given: bytes = b"") -> bytes:
-    """What a git command prints; nothing where there is no git, or it fails."""
+def git(root: Path, *words: str) -> bytes:
+    """The output of a git command; empty if it fails, or there is no git."""
     try:
-        return subprocess.run(["git", *words], cwd=root, input=given, capture_output=True).stdout
+        return subprocess.run(["git", *words], cwd=root, capture_output=True).stdout
     except FileNotFoundError:
         return b""
 
 
-def _params(text: bytes | None) -> dict[str, Any]:
+def _params(text: bytes) -> dict[str, Any]:
     try:
-        return flat(parse_mapping((text or b"").decode(), "params.yaml"))
-    except (InputError, UnicodeDecodeError):
+        return flat(parse_mapping(text.decode(errors="replace"), "params.yaml"))
+    except InputError:
         return {}
 
 
-def _models(params: dict[str, Any]) -> list[str]:
-    keys = (key.split(".") for key in params if "\n" not in key)
-    return list(dict.fromkeys(parts[1] for parts in keys if parts[0] == "train" and len(parts) > 2))
-
-
-def _metrics(text: bytes | None) -> dict[tuple[str, str], float]:
-    """The numbers of a metrics file, by split and name."""
+def _metrics(text: bytes) -> dict[tuple[str, str], float]:
+    """The metrics in a file's content, by split and name."""
     try:
-        document = json.loads(text or b"{}")
-    except ValueError:
+        splits = json.loads(text).items()
+        return {(split, name): value for split, metrics in splits for name, value in metrics.items()}
+    except (AttributeError, ValueError):
         return {}
-    splits = document.items() if isinstance(document, dict) else ()
-    return {
-        (split, name): float(value)
-        for split, figures in splits
-        if isinstance(figures, dict)
-        for name, value in figures.items()
-        if _is_number(value)
-    }
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return isinstance(value, int | float) and isfinite(value)
-    except OverflowError:
-        return False

@@ -1,79 +1,55 @@
-// Draw on the canvas; every network of the page answers. Framing is digits/cli/framing.py's, resampling
-// Pillow's, and the operations are ONNX's: tests hold the answers to those of `digits predict`.
+// A board to draw on, and the answers of the page's networks. Framing is digits/cli/framing.py's, resampling
+// Pillow's, and the operations are ONNX's: tests compare the answers with those of `digits predict`.
 "use strict";
 (() => {
-  const INK = 0.2;    // share of what differs most from the background, over which a pixel has ink
-  const PAPER = 32;   // differences of less are no ink but the paper
-  const PEN = 22;     // the pen's width, in pixels of the canvas
-  const STEP = 10;    // how far an arrow key moves it
+  const INK = 0.2;   // share of full ink over which a pixel has ink
+  const PEN = 22;    // the pen's width, in pixels of the canvas
+  const STEP = 10;   // how far an arrow key moves it
 
-  // Half to even, as Python and NumPy round.
-  const round = value => {
-    const down = Math.floor(value), rest = value - down;
-    return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
-  };
+  const sum = values => values.reduce((a, b) => a + b, 0);
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  const transposed = rows => rows[0].map((_, x) => rows.map(row => row[x]));
+  // Half to even, as Python and NumPy round.
+  const round = value => Math.abs(value) % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value);
 
   // ---- Networks -------------------------------------------------------------------------------
 
-  const numbers = base64 => {
-    const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0));
-    const view = new DataView(bytes.buffer);
-    return Float32Array.from({length: bytes.length / 4}, (_, at) => view.getFloat32(4 * at, true));
-  };
+  const decoded = ({shape, numbers}) => ({
+    shape,
+    values: new Float32Array(Uint8Array.from(atob(numbers), letter => letter.charCodeAt(0)).buffer),
+  });
 
   // A row vector times a matrix [rows, columns].
-  const product = (values, matrix) => {
-    const [rows, columns] = matrix.shape;
+  const product = (vector, {shape: [rows, columns], values}) => {
     const sums = new Float64Array(columns);
     for (let row = 0; row < rows; row++) {
-      const value = values[row];
-      if (value === 0) continue;
-      const start = row * columns;
-      for (let column = 0; column < columns; column++) sums[column] += value * matrix.values[start + column];
+      if (vector[row] === 0) continue;
+      for (let column = 0; column < columns; column++) sums[column] += vector[row] * values[row * columns + column];
     }
     return Float32Array.from(sums);
   };
-  const sum = (values, other) => values.map((value, at) => value + other.values[at % other.values.length]);
+  const plus = (vector, {values}) => vector.map((value, i) => value + values[i % values.length]);
 
   // Each takes one image's values, and the tensors that belong to the operation.
   const OPERATIONS = {
-    Add: sum,
-    Flatten: values => values,
-    Gemm: (values, weights, bias) => bias ? sum(product(values, weights), bias) : product(values, weights),
+    Add: plus,
+    Flatten: vector => vector,
+    Gemm: (vector, weights, bias) => bias ? plus(product(vector, weights), bias) : product(vector, weights),
     MatMul: product,
-    Mul: (values, factor) => values.map((value, at) => value * factor.values[at % factor.values.length]),
-    Relu: values => values.map(value => Math.max(value, 0)),
+    Mul: (vector, {values}) => vector.map((value, i) => value * values[i % values.length]),
+    Relu: vector => vector.map(value => Math.max(value, 0)),
   };
 
-  class Network {
-    constructor(described) {
-      this.described = described;
-      this.tensors = {};
-      for (const [name, {shape, numbers: content}] of Object.entries(described.tensors))
-        this.tensors[name] = {shape, values: numbers(content)};
-    }
-    logits(image) {
-      const flowing = {[this.described.input]: Float32Array.from(image)};
-      for (const {name, inputs, output} of this.described.operations) {
-        const [first, ...rest] = inputs;
-        flowing[output] = OPERATIONS[name](flowing[first], ...rest.map(tensor => this.tensors[tensor]));
-      }
-      return flowing[this.described.output];
-    }
-    // The one matrix of a linear network [pixels, classes] with the factor of its input; else null.
-    get linear() {
-      const kinds = this.described.operations.map(operation => operation.name).join();
-      if (kinds !== "Mul,Flatten,Gemm") return null;
-      const [scale, , gemm] = this.described.operations;
-      return {weights: this.tensors[gemm.inputs[1]], scale: this.tensors[scale.inputs[1]].values[0]};
-    }
-  }
+  const logits = (network, image) => {
+    const vectors = {[network.input]: Float32Array.from(image)};
+    for (const {name, inputs: [first, ...others], output} of network.operations)
+      vectors[output] = OPERATIONS[name](vectors[first], ...others.map(tensor => network.tensors[tensor]));
+    return Array.from(vectors[network.output]);
+  };
 
-  const softmax = logits => {
-    const top = Math.max(...logits), shares = Array.from(logits, value => Math.exp(value - top));
-    const total = shares.reduce((a, b) => a + b, 0);
-    return shares.map(value => value / total);
+  const softmax = values => {
+    const powers = values.map(value => Math.exp(value - Math.max(...values)));
+    return powers.map(power => power / sum(powers));
   };
 
   // ---- Framing --------------------------------------------------------------------------------
@@ -85,254 +61,154 @@
     return 0;
   };
 
-  // For each place of the result: the first value that it is made of, and the weights of these.
-  const coefficients = (from, to) => {
-    const scale = from / to, filter = Math.max(scale, 1), support = 2 * filter;
-    return Array.from({length: to}, (_, at) => {
-      const centre = (at + 0.5) * scale;
-      const first = Math.max(Math.trunc(centre - support + 0.5), 0);
-      const last = Math.min(Math.trunc(centre + support + 0.5), from);
-      const weights = [];
-      for (let x = first; x < last; x++) weights.push(bicubic((x - centre + 0.5) / filter));
-      const total = weights.reduce((a, b) => a + b, 0);
-      return {first, weights: weights.map(weight => weight / total)};
+  // The rows with another number of values, each kept in float32.
+  const resizedRows = (rows, length) => {
+    const before = rows[0].length, scale = before / length, filter = Math.max(scale, 1);
+    const taps = Array.from({length}, (_, i) => {
+      const centre = (i + 0.5) * scale;
+      const first = Math.max(Math.trunc(centre - 2 * filter + 0.5), 0);
+      const last = Math.min(Math.trunc(centre + 2 * filter + 0.5), before);
+      const weights = Array.from({length: last - first}, (_, j) => bicubic((first + j - centre + 0.5) / filter));
+      return {first, weights, total: sum(weights)};
     });
+    return rows.map(row => taps.map(({first, weights, total}) =>
+      Math.fround(sum(weights.map((weight, j) => weight / total * row[first + j])))));
   };
 
-  // One pass: `count` rows of values, each `stride` from the next, are made of those in `from`.
-  const pass = (from, to, length, target, count, step, stride, toStep, toStride) => {
-    coefficients(length, target).forEach(({first, weights}, at) => {
-      for (let row = 0; row < count; row++) {
-        let total = 0, place = row * stride + first * step;
-        for (let tap = 0; tap < weights.length; tap++, place += step) total += weights[tap] * from[place];
-        to[row * toStride + at * toStep] = total;
-      }
-    });
-    return to;
+  // The rows that have ink: the first, and the one after the last.
+  const extent = rows => {
+    const inked = rows.map(row => row.some(value => value > INK));
+    return [inked.indexOf(true), inked.lastIndexOf(true) + 1];
   };
+  const centreOfMass = rows => sum(rows.map((row, y) => (y + 0.5) * sum(row))) / sum(rows.map(sum));
 
-  // Along rows, then along columns; each pass is kept in float32.
-  const resized = ({values, width, height}, toWidth, toHeight) => {
-    const across = pass(values, new Float32Array(toWidth * height), width, toWidth, height, 1, width, 1, toWidth);
-    return pass(across, new Float32Array(toWidth * toHeight), height, toHeight, toWidth, toWidth, 1, toWidth, 1);
-  };
-
-  const median = values => {
-    const sorted = Float64Array.from(values).sort(), half = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-  };
-
-  // Which rows, or columns, have ink: from the first to behind the last.
-  const extent = flags => [flags.indexOf(true), flags.lastIndexOf(true) + 1];
-
-  const centreOfMass = (values, width, height) => {
-    let total = 0, row = 0, column = 0;
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) {
-        const ink = values[y * width + x];
-        total += ink;
-        row += ink * (y + 0.5);
-        column += ink * (x + 0.5);
-      }
-    return [row / total, column / total];
-  };
-
-  // Grey values 0-255 as the network takes them, and what was done, in words; null if there is no ink.
-  const framed = (grey, width, height, to) => {
-    const edge = [];
-    for (let x = 0; x < width; x++) edge.push(grey[x], grey[(height - 1) * width + x]);
-    for (let y = 0; y < height; y++) edge.push(grey[y * width], grey[y * width + width - 1]);
-    const background = median(edge);
-    let darker = 0, lighter = 0;
-    for (const value of grey) {
-      darker += Math.max(background - value, 0);
-      lighter += Math.max(value - background, 0);
-    }
-    const sign = darker >= lighter ? -1 : 1;
-    const ink = Float64Array.from(grey, value => Math.max(sign * (value - background), 0));
-    const most = ink.reduce((a, b) => Math.max(a, b), 0);
-    if (most < PAPER) return null;
-    const columns = Array(width).fill(false), rows = Array(height).fill(false);
-    ink.forEach((value, at) => {
-      ink[at] = value / most;
-      if (ink[at] > INK) columns[at % width] = rows[Math.floor(at / width)] = true;
-    });
-    const [left, right] = extent(columns), [top, bottom] = extent(rows);
-    const wide = right - left, tall = bottom - top;
-    const patch = new Float32Array(wide * tall);
-    for (let y = 0; y < tall; y++)
-      for (let x = 0; x < wide; x++) patch[y * wide + x] = ink[(top + y) * width + left + x];
-    const scale = to.box / Math.max(tall, wide);
-    const w = clamp(round(wide * scale), 1, to.width), h = clamp(round(tall * scale), 1, to.height);
-    const small = resized({values: patch, width: wide, height: tall}, w, h).map(value => clamp(value, 0, 1));
-    const full = small.reduce((a, b) => Math.max(a, b), 0);
-    small.forEach((value, at) => { small[at] = value / full; });
-    const mass = to.centring === "mass";
-    const own = mass ? centreOfMass(small, w, h) : [h / 2, w / 2];
-    const row = clamp(round(to.centre[0] - own[0]), 0, to.height - h);
-    const column = clamp(round(to.centre[1] - own[1]), 0, to.width - w);
-    const image = new Uint8Array(to.width * to.height);
+  // Rows of ink in 0-1 as the networks take them, and what was done, in words; null if there is no ink.
+  const framed = (ink, {height, width, pixel_maximum, box, centring, centre}) => {
+    const [top, bottom] = extent(ink), [left, right] = extent(transposed(ink));
+    if (top < 0) return null;
+    const tall = bottom - top, wide = right - left, scale = box / Math.max(tall, wide);
+    const h = clamp(round(tall * scale), 1, height), w = clamp(round(wide * scale), 1, width);
+    const patch = ink.slice(top, bottom).map(row => row.slice(left, right).map(Math.fround));
+    const resized = transposed(resizedRows(transposed(resizedRows(patch, w)), h));
+    const most = Math.max(...resized.flat());
+    const small = resized.map(row => row.map(value => Math.fround(clamp(value, 0, 1) / Math.min(most, 1))));
+    const mass = centring === "mass";
+    const own = mass ? [centreOfMass(small), centreOfMass(transposed(small))] : [h / 2, w / 2];
+    const row = clamp(round(centre[0] - own[0]), 0, height - h);
+    const column = clamp(round(centre[1] - own[1]), 0, width - w);
+    const image = Array(height * width).fill(0);
     for (let y = 0; y < h; y++)
       for (let x = 0; x < w; x++)
-        image[(row + y) * to.width + column + x] = round(Math.fround(small[y * w + x] * to.pixel_maximum));
-    const note = `${sign < 0 ? "dark on light" : "light on dark"}; ink of ${wide} × ${tall} scaled to ` +
-      `${w} × ${h}, placed by its ${mass ? "centre of mass" : "middle"}`;
-    return {image, note};
+        image[(row + y) * width + column + x] = round(Math.fround(small[y][x] * pixel_maximum));
+    const place = mass ? "centre of mass" : "middle";
+    return {image, note: `ink of ${wide} × ${tall} scaled to ${w} × ${h}, placed by its ${place}`};
   };
 
-  // ---- The page -------------------------------------------------------------------------------
+  // ---- The board ------------------------------------------------------------------------------
 
   const $ = id => document.getElementById(id);
-  const data = JSON.parse($("networks").textContent);
-  const networks = data.models.map(model => ({...model, network: model.network && new Network(model.network)}));
-  const canvas = $("canvas"), pen = $("pen");
+  const {input, models} = JSON.parse($("networks").textContent);
+  for (const {network} of models)
+    for (const name in network.tensors) network.tensors[name] = decoded(network.tensors[name]);
+  const canvas = $("canvas"), pen = $("pen"), size = canvas.width;
   const context = canvas.getContext("2d", {willReadFrequently: true});
-  let last = null, finger = null, down = false, place = {x: canvas.width / 2, y: canvas.height / 2};
+  let place = {x: size / 2, y: size / 2}, down = false, image = null;
 
-  const clear = () => {
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    last = null;
-    down = false;
-    $("evidence-class").dataset.follow = "yes";
-    showPen();
-    answer();
-  };
-
-  const stroke = (from, to) => {
-    context.fillStyle = context.strokeStyle = "#000";
+  const stroke = to => {
     context.lineWidth = PEN;
-    context.lineCap = context.lineJoin = "round";
+    context.lineCap = "round";
     context.beginPath();
-    context.moveTo(from.x, from.y);
+    context.moveTo(place.x, place.y);
     context.lineTo(to.x, to.y);
     context.stroke();
     context.beginPath(); // a line without length is not drawn
     context.arc(to.x, to.y, PEN / 2, 0, 2 * Math.PI);
     context.fill();
+    place = to;
   };
 
-  const showPen = () => {
-    pen.style.left = `${place.x / canvas.width * 100}%`;
-    pen.style.top = `${place.y / canvas.height * 100}%`;
+  // A picture of shares from -1 to 1: of `negative` colour, white, of `positive` colour.
+  const paint = (target, shares, positive, negative) => {
+    const pixels = new ImageData(input.width, input.height);
+    shares.forEach((share, i) =>
+      pixels.data.set([...(share < 0 ? negative : positive), 255 * Math.abs(share)], 4 * i));
+    [target.width, target.height] = [input.width, input.height];
+    target.getContext("2d").putImageData(pixels, 0, 0);
+  };
+
+  // What each pixel adds to the linear model's logit of a class, compared with the mean of all classes.
+  const explain = () => {
+    const linear = models.find(model => model.linear);
+    $("evidence").hidden = !image || !linear;
+    if ($("evidence").hidden) return;
+    const answers = logits(linear.network, image), chosen = $("evidence-class").value;
+    const of = chosen === "" ? answers.indexOf(Math.max(...answers)) : Number(chosen);
+    const blank = logits(linear.network, image.map(() => 0));
+    const evidence = image.map((value, i) => {
+      if (value === 0) return 0;
+      const changes = logits(linear.network, image.map((_, j) => i === j ? value : 0)).map((logit, j) => logit - blank[j]);
+      return changes[of] - sum(changes) / changes.length;
+    });
+    const most = Math.max(...evidence.map(Math.abs)) || 1, total = sum(evidence);
+    paint($("evidence-picture"), evidence.map(value => value / most), [84, 39, 136], [179, 88, 6]);
+    $("evidence-text").textContent = `In all, the drawing's pixels speak ${total < 0 ? "against" : "for"} ` +
+      `“${input.class_names[of]}” with ${Math.abs(total).toFixed(2)} nats, compared with the mean of all classes.`;
+  };
+
+  const answer = () => {
+    const {data} = context.getImageData(0, 0, size, size);
+    const ink = Array.from({length: size}, (_, y) =>
+      Array.from({length: size}, (_, x) => 1 - data[4 * (y * size + x)] / 255));
+    const found = framed(ink, input);
+    image = found && found.image;
+    const said = [];
+    for (const {name, network} of models) {
+      const probabilities = image ? softmax(logits(network, image)) : [];
+      const best = probabilities.indexOf(Math.max(...probabilities)), label = image ? input.class_names[best] : "–";
+      document.querySelectorAll(`[data-probability-of="${name}"]`).forEach((cell, i) => {
+        cell.classList.toggle("best", i === best);
+        cell.style.setProperty("--share", probabilities[i] ?? 0);
+        cell.textContent = image ? probabilities[i].toFixed(3) : "–";
+      });
+      document.querySelector(`[data-answer-of="${name}"]`).textContent = label;
+      if (image) said.push(`${name}: ${label}, ${(100 * probabilities[best]).toFixed(0)} %`);
+    }
+    $("said").textContent = said.join("; ") || "Nothing is drawn yet: no ink, no answer.";
+    $("seen").hidden = !image;
+    if (image) {
+      paint($("seen-picture"), image.map(value => value / input.pixel_maximum), [0, 0, 0]);
+      $("seen-text").textContent = found.note + ".";
+    }
+    explain();
+    pen.style.left = `${place.x / size * 100}%`;
+    pen.style.top = `${place.y / size * 100}%`;
     pen.classList.toggle("down", down);
     $("pen-state").textContent = down ? "The pen is down." : "The pen is up.";
   };
 
-  // A picture of values in 0-1, dark where they are high.
-  const paint = (target, width, height, colour) => {
-    target.width = width;
-    target.height = height;
-    const surface = target.getContext("2d"), pixels = surface.createImageData(width, height);
-    for (let at = 0; at < width * height; at++) pixels.data.set([...colour(at), 255], 4 * at);
-    surface.putImageData(pixels, 0, 0);
-  };
-
-  const signed = share => { // ColorBrewer's PuOr, as in the pictures of the weights
-    const at = (clamp(share, -1, 1) + 1) / 2 * (data.colours.length - 1), low = Math.floor(at);
-    const high = Math.min(low + 1, data.colours.length - 1);
-    return data.colours[low].map((value, channel) => Math.round(value + (data.colours[high][channel] - value) * (at - low)));
-  };
-
-  let seen = null; // what the linear network saw, and its answer
-  const explain = () => {
-    const figure = $("evidence");
-    figure.hidden = !seen;
-    if (!seen) return;
-    const {image, takes, linear} = seen, classes = takes.class_names.length;
-    const chosen = Number($("evidence-class").value);
-    const evidence = Array.from(image, (value, pixel) => {
-      const row = linear.weights.values.subarray(pixel * classes, (pixel + 1) * classes);
-      const mean = row.reduce((a, b) => a + b, 0) / classes;
-      return value * linear.scale * (row[chosen] - mean);
-    });
-    const most = evidence.reduce((a, b) => Math.max(a, Math.abs(b)), 0) || 1;
-    paint($("evidence-picture"), takes.width, takes.height, at => signed(evidence[at] / most));
-    const total = evidence.reduce((a, b) => a + b, 0), words = takes.class_names[chosen];
-    $("evidence-text").textContent = `In all, the drawing's pixels speak ${total < 0 ? "against" : "for"} ` +
-      `“${words}” with ${Math.abs(total).toFixed(2)} nats, compared with the mean of all classes.`;
-  };
-
-  const answer = () => {
-    const {data: pixels} = context.getImageData(0, 0, canvas.width, canvas.height);
-    const grey = Uint8Array.from({length: canvas.width * canvas.height}, (_, at) => pixels[4 * at]);
-    const said = [];
-    seen = null;
-    let shown = null;
-    for (const {name, takes, network} of networks) {
-      const cells = document.querySelectorAll(`[data-probability-of="${CSS.escape(name)}"]`);
-      const label = document.querySelector(`[data-answer-of="${CSS.escape(name)}"]`);
-      const found = network && framed(grey, canvas.width, canvas.height, takes);
-      const probabilities = found ? softmax(network.logits(found.image)) : [];
-      const best = probabilities.indexOf(Math.max(...probabilities));
-      cells.forEach((cell, at) => {
-        cell.classList.toggle("best", at === best);
-        cell.style.setProperty("--share", probabilities[at] ?? 0);
-        cell.dataset.value = probabilities[at] ?? "";
-        cell.lastElementChild.textContent = found ? probabilities[at].toFixed(3) : "–";
-      });
-      if (!label) continue;
-      label.textContent = found ? takes.class_names[best] : "–";
-      if (!found) continue;
-      shown = {...found, takes};
-      said.push(`${name}: ${takes.class_names[best]}, ${(100 * probabilities[best]).toFixed(0)} %`);
-      const linear = network.linear;
-      if (linear && !seen) {
-        seen = {image: found.image, takes, linear};
-        if ($("evidence-class").dataset.follow !== "no") $("evidence-class").value = best;
-      }
-    }
-    $("said").textContent = said.join("; ") || "Nothing is drawn yet: no ink, no answer.";
-    $("seen").hidden = !shown;
-    if (shown) {
-      const {image, takes, note} = shown;
-      paint($("seen-picture"), takes.width, takes.height, at => Array(3).fill(255 - 255 * image[at] / takes.pixel_maximum));
-      $("seen-text").textContent = note + ".";
-    }
-    explain();
-  };
-
-  // While the pointer moves, at most once for each frame that is shown.
-  let waiting = false;
-  const answerSoon = () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      answer();
-    });
+  const clear = () => {
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, size, size);
+    context.fillStyle = "#000";
+    down = false;
+    answer();
   };
 
   const at = event => {
     const box = canvas.getBoundingClientRect();
-    return {
-      x: (event.clientX - box.left) / box.width * canvas.width,
-      y: (event.clientY - box.top) / box.height * canvas.height,
-    };
+    return {x: (event.clientX - box.left) / box.width * size, y: (event.clientY - box.top) / box.height * size};
   };
+  // Of several fingers the first alone draws.
   canvas.addEventListener("pointerdown", event => {
-    if (event.button || last) return; // one pen at a time
-    finger = event.pointerId;
+    if (!event.isPrimary || event.button) return;
     canvas.setPointerCapture(event.pointerId);
-    last = place = at(event);
-    stroke(last, last);
-    showPen();
+    place = at(event);
+    stroke(place);
     answer();
   });
   canvas.addEventListener("pointermove", event => {
-    if (!last || event.pointerId !== finger) return;
-    const moved = event.getCoalescedEvents?.() ?? [];
-    for (const each of moved.length ? moved : [event]) {
-      place = at(each);
-      stroke(last, place);
-      last = place;
-    }
-    showPen();
-    answerSoon();
-  });
-  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, event => {
-    if (event.pointerId !== finger) return;
-    last = null;
+    if (!event.isPrimary || !canvas.hasPointerCapture(event.pointerId)) return;
+    for (const passed of event.getCoalescedEvents?.() ?? [event]) stroke(at(passed));
     answer();
   });
 
@@ -340,25 +216,22 @@
   canvas.addEventListener("keydown", event => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key in ARROWS) {
-      const [x, y] = ARROWS[event.key], far = event.shiftKey ? STEP / 5 : STEP, from = place;
-      place = {x: clamp(from.x + far * x, 0, canvas.width), y: clamp(from.y + far * y, 0, canvas.height)};
-      if (down) stroke(from, place);
+      const [x, y] = ARROWS[event.key], far = event.shiftKey ? STEP / 5 : STEP;
+      const to = {x: clamp(place.x + far * x, 0, size), y: clamp(place.y + far * y, 0, size)};
+      if (down) stroke(to);
+      place = to;
     } else if (event.key === " ") {
       down = !down;
-      if (down) stroke(place, place);
+      if (down) stroke(place);
     } else if (event.key === "Delete" || event.key === "Backspace") {
       clear();
     } else {
       return;
     }
     event.preventDefault();
-    showPen();
     answer();
   });
   $("clear").addEventListener("click", clear);
-  $("evidence-class").addEventListener("change", event => {
-    event.target.dataset.follow = "no";
-    explain();
-  });
+  $("evidence-class").addEventListener("change", explain);
   clear();
 })();

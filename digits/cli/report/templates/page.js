@@ -1,4 +1,4 @@
-// What the page can do beyond being read: a slider through steps, a filter, sorting.
+// What the page can do beyond being read: a slider through the steps, a filter, sorting.
 "use strict";
 (() => {
   const every = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -6,76 +6,44 @@
 
   // On paper nothing is folded.
   const folded = every("details:not([open])");
-  addEventListener("beforeprint", () => folded.forEach(each => { each.dataset.was = each.open; each.open = true; }));
-  addEventListener("afterprint", () => folded.forEach(each => { each.open = each.dataset.was === "true"; }));
+  addEventListener("beforeprint", () => folded.forEach(details => { details.open = true; }));
+  addEventListener("afterprint", () => folded.forEach(details => { details.open = false; }));
 
-  // One snapshot at a time.
-  for (const input of every("input[data-snapshots]")) {
-    const shots = every("[data-step]", document.getElementById(input.dataset.snapshots));
+  // The weights after one step at a time.
+  for (const input of every("input[type=range]")) {
+    const figures = every("figure", input.closest("div"));
     const show = () => {
-      shots.forEach((shot, at) => { shot.hidden = at !== Number(input.value); });
-      const words = `after ${shots[input.value].dataset.step} steps`;
-      input.setAttribute("aria-valuetext", words);
-      input.nextElementSibling.textContent = words;
+      figures.forEach((figure, i) => { figure.hidden = i !== Number(input.value); });
+      const text = `after ${figures[input.value].dataset.step} steps`;
+      input.setAttribute("aria-valuetext", text);
+      input.nextElementSibling.textContent = text;
     };
     input.addEventListener("input", show);
     show();
   }
 
-  // The unit under the pointer.
-  for (const picture of every("img[data-units]")) {
-    const said = picture.parentElement.querySelector("[data-unit]");
-    const {columns, pitch, across, down} = picture.dataset, names = JSON.parse(picture.dataset.units);
-    picture.addEventListener("pointermove", event => {
-      const box = picture.getBoundingClientRect();
-      const column = Math.floor((event.clientX - box.left) / box.width * across / pitch.split(",")[0]);
-      const row = Math.floor((event.clientY - box.top) / box.height * down / pitch.split(",")[1]);
-      said.textContent = names[row * columns + column] ?? "";
-    });
-    picture.addEventListener("pointerleave", () => { said.textContent = ""; });
-  }
-
-  // Mistakes of one model, by true and predicted class.
-  const filter = document.getElementById("filter");
-  if (filter) {
-    const tiles = every("[data-actual]");
-    const show = () => {
-      const {model, actual, predicted} = Object.fromEntries(new FormData(filter));
-      let shown = 0, all = 0;
-      for (const tile of tiles) {
-        const own = tile.dataset.model === model;
-        const here = own && (!actual || tile.dataset.actual === actual) && (!predicted || tile.dataset.predicted === predicted);
-        tile.hidden = !here;
-        shown += here;
-        all += own;
-      }
-      document.getElementById("filtered").textContent = `${shown} of the ${all} pictures here.`;
-    };
-    filter.addEventListener("input", show);
-    filter.addEventListener("reset", () => setTimeout(show));
-    filter.addEventListener("submit", event => event.preventDefault());
-    show();
-  }
+  // Mistakes by model, true class and answer.
+  const filter = document.getElementById("filter"), tiles = every(".tile");
+  const showTiles = () => {
+    const chosen = Object.entries(Object.fromEntries(new FormData(filter)));
+    for (const tile of tiles) tile.hidden = chosen.some(([key, value]) => value && tile.dataset[key] !== value);
+    document.getElementById("filtered").textContent =
+      `${tiles.filter(tile => !tile.hidden).length} of ${tiles.length} pictures are shown.`;
+  };
+  filter.addEventListener("input", showTiles);
+  filter.addEventListener("reset", () => setTimeout(showTiles)); // after the fields are reset
+  showTiles();
 
   // Sort a table by a column: rising, falling, and as it was.
-  for (const table of every("table[data-sortable]")) {
-    const body = table.tBodies[0], rows = [...body.rows], heads = every("th[data-column]", table);
-    const value = (row, column) => {
-      const text = row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
-      return text === "" ? null : Number.isNaN(Number(text)) ? text : Number(text);
-    };
-    for (const head of heads)
-      head.querySelector("button").addEventListener("click", () => {
-        const now = {none: "ascending", ascending: "descending", descending: "none"}[head.getAttribute("aria-sort")];
-        heads.forEach(other => other.setAttribute("aria-sort", other === head ? now : "none"));
-        const column = Number(head.dataset.column), sign = now === "descending" ? -1 : 1;
-        const sorted = now === "none" ? rows : [...rows].sort((a, b) => {
-          const [x, y] = [value(a, column), value(b, column)];
-          if (x === null || y === null) return (x === null) - (y === null); // what is missing comes last
-          if (typeof x === typeof y && typeof x === "number") return sign * (x - y);
-          return sign * String(x).localeCompare(String(y));
-        });
-        body.append(...sorted);
-      });
+  for (const table of every("table.sortable")) {
+    const rows = [...table.tBodies[0].rows], heads = every("thead th", table);
+    heads.forEach((head, column) => head.addEventListener("click", () => {
+      const order = {none: "ascending", ascending: "descending", descending: "none"}[head.ariaSort];
+      heads.forEach(other => { other.ariaSort = other === head ? order : "none"; });
+      const sign = {ascending: 1, descending: -1, none: 0}[order];
+      const [text, body] = [row => row.cells[column].textContent, table.tBodies[0]];
+      const compared = (x, y) => x - y || x.localeCompare(y); // numbers as numbers
+      body.append(...[...rows].sort((a, b) => sign * compared(text(a), text(b))));
+    }));
   }
 })();
