@@ -14,7 +14,6 @@ from dvc.exceptions import NotDvcRepoError
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 
-from digits.cli.output import keep_out
 from digits.cli.revisions import WORKSPACE, commit_of
 from digits.core.errors import InputError
 from digits.core.files import replacing
@@ -105,7 +104,11 @@ def _in_script(code: str) -> str:
 def _check(repo: Repo, revisions: list[str], output: Path) -> None:
     for revision in revisions:
         commit_of(repo, revision)
-    keep_out(output, ((out, out.fs_path) for out in repo.index.outs))
+    for out in repo.index.outs:
+        if output.resolve().is_relative_to(out.fs_path):
+            raise InputError(
+                output, found=f"a place in {out}", expected="one that no stage writes", do="name another"
+            )
 
 
 def _failed(found: Any) -> set[str]:

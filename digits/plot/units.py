@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.core.files import read_csv, write_csv
+from digits.core.files import write_csv
 from digits.core.params import Plot
 from digits.core.snapshots import Snapshot
 from digits.plot.weights import Units, measure
@@ -39,22 +38,3 @@ def save_units(judged: Mapping[int, Judged], path: Path) -> None:
         )
     ]
     write_csv(path, COLUMNS, rows)
-
-
-def load_verdicts(path: Path) -> dict[int, list[str]]:
-    """The verdict on each unit, by step, from a file that :func:`save_units` wrote.
-
-    Raises:
-        InputError: the file is damaged.
-        OSError: it can't be read.
-    """
-    verdicts: dict[int, list[str]] = {}
-    try:
-        table = read_csv(path)
-        for step, verdict in zip(table["step"], table["verdict"], strict=True):
-            verdicts.setdefault(int(step), []).append(verdict)
-    except (IndexError, KeyError, ValueError) as error:
-        raise InputError(
-            path, found=f"a damaged table ({error})", expected="verdicts on units", do="dvc repro plot"
-        ) from None
-    return verdicts

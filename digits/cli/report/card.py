@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import yaml
 from markupsafe import Markup
 
 from digits.cli.report.rendering import environment, words
@@ -39,6 +40,7 @@ def card(model: Model, results: Results) -> str:
     """The whole card; the same for the same results."""
     jinja = environment(finalize=_escaped)
     hidden, names = model.recipe["hidden_units"], model.model_input.class_names
+    of_digits = names == tuple("0123456789")
     answers = model.predictions["test"]
     pairs = zip(answers.actual.tolist(), answers.predicted.tolist(), strict=True)
     return jinja.get_template("card.md").render(
@@ -52,11 +54,33 @@ def card(model: Model, results: Results) -> str:
             else "Multinomial logistic regression on the pixels."
         ),
         licence=results.source.licence or "not stated",
-        of_digits=names == tuple("0123456789"),
+        front_matter=Markup(_front_matter(model, results, of_digits)),  # noqa: S704  # YAML, written by PyYAML
+        of_digits=of_digits,
         class_names=Markup(", ").join(map(_escaped, names)),
         metrics=[metric for metric in METRICS.values() if metric.name != "accuracy"],
         confused=Counter((names[a], names[p]) for a, p in pairs if a != p).most_common(CONFUSED),
     )
+
+
+def _front_matter(model: Model, results: Results, of_digits: bool) -> str:
+    """What the Hub reads, as YAML; https://github.com/huggingface/hub-docs/blob/main/modelcard.md."""
+    metrics = model.scores["test"].metrics
+    dataset = {"name": results.source.title, "type": results.params["data.source"], "split": "test"}
+    figures = [
+        {"type": "accuracy", "value": metrics["accuracy"]},
+        {"type": "f1", "name": "macro F1", "value": metrics["macro_f1"]},
+    ]
+    result = {"task": {"type": "image-classification"}, "dataset": dataset, "metrics": figures}
+    document = {
+        "library_name": "keras",
+        "license": "other",
+        "license_name": f"code MIT, data {results.source.licence or 'not stated'}",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", *(["handwritten-digits"] if of_digits else []), "litert", "onnx"],
+        "metrics": ["accuracy", "f1"],
+        "model-index": [{"name": model.name, "results": [result]}],
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 def _escaped(value: Any) -> Any:
