@@ -3,13 +3,14 @@
 Each stage runs, as dvc.yaml commands it, in a folder that holds just what dvc.yaml says it reads.
 """
 
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,7 @@ from dvc.repo import Repo
 
 from digits.core.params import Params
 from digits.core.yaml_files import Section, read_mapping
-from stages import download, evaluate, explore, plot, split, train
 from tests.conftest import REPOSITORY
-
-MAINS: dict[str, Callable[..., None]] = {
-    "download": download.main,
-    "split": split.main,
-    "explore": explore.main,
-    "train": train.main,
-    "evaluate": evaluate.main,
-    "plot": plot.main,
-}
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +30,9 @@ def repo() -> Iterator[Repo]:
         yield repo
 
 
-def stages_in_order(repo: Repo) -> list[Any]:
-    """The stages, each after all that it depends on."""
-    return list(reversed(list(networkx.topological_sort(repo.index.graph))))
-
-
 def files_of(stage: Any) -> set[str]:
     """The dependencies that are files, as dvc.yaml writes them."""
     return {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
-
-
-def params_of(stage: Any) -> set[str]:
-    """The keys of params.yaml that the stage declares."""
-    return {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
 
 
 @dataclass
@@ -59,8 +40,8 @@ class Ran:
     """What one stage did: files written, modules imported."""
 
     stage: Any
-    written: set[str] = field(default_factory=set)
-    modules: set[str] = field(default_factory=set)
+    written: set[str]
+    modules: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +49,7 @@ def ran(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str,
     """Every stage run in a folder of its own, and a folder with all outputs."""
     done = tmp_path_factory.mktemp("done")
     results: dict[str, Ran] = {}
-    for stage in stages_in_order(repo):
+    for stage in reversed(list(networkx.topological_sort(repo.index.graph))):
         sandbox = tmp_path_factory.mktemp(stage.addressing.replace("@", "-"))
         lay_out(stage, sandbox, done)
         before = contents(sandbox)
@@ -104,10 +85,8 @@ def lay_out(stage: Any, sandbox: Path, done: Path, *, without: str = "") -> None
 
 
 def run_command(stage: Any, sandbox: Path) -> "subprocess.CompletedProcess[str]":
-    program, *words = stage.cmd.split()
-    assert program == "python"
     return subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, *stage.cmd.removeprefix("python ").split()],
         cwd=sandbox,
         env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -155,15 +134,6 @@ def test_package_files_hold_nothing_that_a_stage_could_depend_on() -> None:
         assert re.fullmatch(r'"""[^"]*"""\n', path.read_text()), path
 
 
-def test_only_python_files_of_digits_count() -> None:
-    """An editor's or the system's file in a code folder changes no stage."""
-    with Repo(str(REPOSITORY)) as repo:
-        ignored = repo.dvcignore.is_ignored_file
-        for name in ("notes.txt", ".DS_Store", ".params.py.swp", "params.py~", "__pycache__/params.pyc"):
-            assert ignored(str(REPOSITORY / "digits/core" / name)), name
-        assert not ignored(str(REPOSITORY / "digits/core/params.py"))
-
-
 @pytest.mark.slow
 def test_every_data_dependency_is_read(
     ran: tuple[dict[str, Ran], Path], tmp_path_factory: pytest.TempPathFactory
@@ -182,20 +152,6 @@ def test_every_data_dependency_is_read(
 def test_only_training_imports_tensorflow(ran: tuple[dict[str, Ran], Path]) -> None:
     importing = {name for name, result in ran[0].items() if "tensorflow" in result.modules}
     assert importing == {"train@linear", "train@dnn"}
-
-
-def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, Ran], Path]) -> None:
-    for name in ("train@linear", "train@dnn"):
-        # Modules that load only where the import of their package went through.
-        modules = ran[0][name].modules
-        assert "keras.src.backend" in modules
-        assert not modules & {
-            "sklearn.base",
-            "matplotlib.figure",
-            "pandas.core",
-            "scipy.sparse._base",
-            "dvc.repo",
-        }
 
 
 def test_declared_params_are_the_params_read(
@@ -233,18 +189,14 @@ def test_declared_params_are_the_params_read(
         with monkeypatch.context() as patch:
             patch.setattr(Section, "__getattribute__", record)
             stage_name, _, item = name.partition("@")
-            MAINS[stage_name](*([item] if item else []), root=sandbox)
-        declared = params_of(result.stage)
+            main = importlib.import_module(f"stages.{stage_name}").main
+            main(*filter(None, [item]), root=sandbox)
+        params = [dep.params for dep in result.stage.deps if isinstance(dep, ParamsDependency)]
+        declared = set().union(*params)
         uncovered = {key for key in read if not any(f"{key}.".startswith(f"{d}.") for d in declared)}
         unread = {d for d in declared if not any(f"{key}.".startswith(f"{d}.") for key in read)}
         assert not uncovered, f"{name} reads what dvc.yaml does not list"
         assert not unread, f"{name} does not read what dvc.yaml lists"
-
-
-def test_only_the_chosen_source_is_tracked(repo: Repo) -> None:
-    for stage in repo.index.stages:
-        sources = {path for path in files_of(stage) if path.startswith("data/sources")}
-        assert sources == ({"data/sources/digits"} if stage.addressing in ("download", "split") else set())
 
 
 def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None:
@@ -255,11 +207,6 @@ def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None
         if stage.addressing.startswith("train"):
             before = {other.addressing for other in networkx.descendants(graph, stage)}
             assert before == {"download", "split"}
-
-
-def test_every_stage_belongs_to_one_of_the_scripts(repo: Repo) -> None:
-    scripts = {path.stem for path in (REPOSITORY / "stages").glob("*.py")} - {"__init__"}
-    assert {stage.addressing.partition("@")[0] for stage in repo.index.stages} == scripts == set(MAINS)
 
 
 def test_what_dvc_makes_us_repeat_names_every_model() -> None:
@@ -283,16 +230,12 @@ def test_what_dvc_makes_us_repeat_names_every_model() -> None:
 
 def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:
     """Where an output isn't at hand (a fresh clone) it can't be compared; nothing else may differ."""
-    untrue: list[tuple[str, ...]] = []
-    for stage, changes in repo.status().items():
-        for change in changes:
-            if not isinstance(change, dict):
-                untrue.append((stage, change))
-                continue
-            for kind, paths in change.items():
-                untrue += [
-                    (stage, kind, path, state)
-                    for path, state in paths.items()
-                    if state not in ("deleted", "not in cache")
-                ]
+    untrue = [
+        (stage, kind, path, state)
+        for stage, changes in repo.status().items()
+        for change in changes
+        for kind, paths in (change if isinstance(change, dict) else {change: {"": "changed"}}).items()
+        for path, state in paths.items()
+        if state not in ("deleted", "not in cache")
+    ]
     assert not untrue, "run `dvc repro` and commit dvc.lock and metrics"

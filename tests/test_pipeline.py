@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -66,11 +65,6 @@ def stages_run(output: str) -> set[str]:
     return set(re.findall(r"Running stage '(.+)'", output))
 
 
-def metrics(folder: Path, model: str, split: str) -> dict[str, Any]:
-    figures: dict[str, Any] = json.loads((folder / f"metrics/{model}.json").read_text())[split]
-    return figures
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone with every output made from nothing, once."""
@@ -87,25 +81,12 @@ def test_two_clean_runs_give_the_same_bytes(project: Path, tmp_path: Path) -> No
     assert (second / "dvc.lock").read_bytes() == (project / "dvc.lock").read_bytes()
 
 
-def test_nothing_changed_runs_no_stage(project: Path) -> None:
-    output = dvc("repro", cwd=project)
-    assert stages_run(output) == set()
-    assert "Data and pipelines are up to date." in output
-
-
 @pytest.mark.parametrize(
     ("file", "old", "new", "expected"),
     [
-        (
-            "params.yaml",
-            "learning_rate: 0.05",
-            "learning_rate: 0.06",
-            {"train@dnn", "evaluate@dnn", "plot@dnn"},
-        ),
-        ("params.yaml", "mistakes: 24", "mistakes: 8", {"plot@linear", "plot@dnn"}),
-        ("digits/figures/style.py", "", "\n", {"explore", "plot@linear", "plot@dnn"}),
-        ("digits/evaluate/inference.py", "", "\n", {"evaluate@linear", "evaluate@dnn"}),
-        ("digits/cli/predict.py", "", "\n", set()),
+        ("params.yaml", "rate: 0.05", "rate: 0.06", {"train@dnn", "evaluate@dnn", "plot@dnn"}),
+        ("digits/figures/style.py", "INK = ", "INK =  ", {"explore", "plot@linear", "plot@dnn"}),
+        ("digits/cli/predict.py", "import", "import ", set()),
         ("data/sources/mnist/source.yaml", "rows: 20000", "rows: 30000", set()),
     ],
 )
@@ -115,8 +96,8 @@ def test_a_change_runs_what_it_touches(
     path = project / file
     before = path.read_text()
     try:
-        path.write_text(before.replace(old, new, 1) if old else before + new)
-        assert path.read_text() != before
+        assert old in before
+        path.write_text(before.replace(old, new, 1))
         assert stages_run(dvc("repro", cwd=project)) == expected
     finally:
         path.write_text(before)
@@ -124,54 +105,24 @@ def test_a_change_runs_what_it_touches(
     assert stages_run(dvc("repro", cwd=project)) == set()
 
 
-def failing(project: Path, old: str, new: str, **environment: str) -> str:
-    """What a run says that must fail with another line in params.yaml, which is put back."""
-    params = project / "params.yaml"
-    good = params.read_text()
-    assert old in good
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    try:
-        params.write_text(good.replace(old, new))
-        process = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro"],
-            cwd=project,
-            env=os.environ | {"PATH": path} | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    finally:
-        params.write_text(good)
-    assert process.returncode != 0
-    assert "Traceback" not in process.stderr
-    assert "dvc checkout brings them back" in process.stderr
-    (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
-    return line
-
-
 def outputs(project: Path) -> dict[Path, bytes]:
     folders = ("data/raw", "data/splits", "models", "predictions", "plots", "tables", "metrics")
-    return {
-        path: path.read_bytes()
-        for folder in folders
-        for path in sorted((project / folder).rglob("*"))
-        if path.is_file()
-    }
+    files = (path for folder in folders for path in (project / folder).rglob("*"))
+    return {path.relative_to(project): path.read_bytes() for path in files if path.is_file()}
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("source: digits", "source: mnist", "mnist_train_small.csv: found no usable copy"),
-        ("learning_rate: 0.05", "learning_rate: 1e6", "training, period 1"),
-    ],
-)
-def test_after_a_failed_run_the_last_good_outputs_come_back(
-    project: Path, old: str, new: str, said: str
-) -> None:
+def test_after_a_failed_run_the_last_good_outputs_come_back(project: Path) -> None:
     before = outputs(project)
-    nowhere = {"DIGITS_MIRROR": str(project / "nowhere"), "HTTPS_PROXY": "http://127.0.0.1:9"}
-    assert said in failing(project, old, new, **nowhere)
+    params = project / "params.yaml"
+    good = params.read_text()
+    try:
+        params.write_text(good.replace("learning_rate: 0.05", "learning_rate: 1e6"))
+        with pytest.raises(AssertionError, match=r"error: .*training, period 1") as failed:
+            dvc("repro", cwd=project)
+    finally:
+        params.write_text(good)
+    assert "dvc checkout brings them back" in str(failed.value)
+    assert "Traceback" not in str(failed.value)
     dvc("checkout", cwd=project)
     assert outputs(project) == before
     assert stages_run(dvc("repro", cwd=project)) == set()
@@ -185,7 +136,6 @@ def test_an_own_file_that_changes_is_read_again(project: Path, tmp_path: Path) -
     (folder / "mine.csv").write_bytes(b"".join(rows))
     described = tiny.csv_source(examples, files={"train": {"urls": ["mine.csv"]}})
     (folder / "source.yaml").write_text(yaml.safe_dump(described.model_dump(exclude_unset=True)))
-    (project / "data/raw/notes.txt").write_text("the only copy")
     params = project / "params.yaml"
     good = params.read_text()
     try:
@@ -199,7 +149,6 @@ def test_an_own_file_that_changes_is_read_again(project: Path, tmp_path: Path) -
         params.write_text(good)
         shutil.rmtree(folder)
         dvc("repro", cwd=project)
-    assert (project / "data/raw/notes.txt").read_text() == "the only copy"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="make and process groups are POSIX's")
@@ -209,19 +158,8 @@ def test_make_run_leaves_what_dvc_repro_leaves(project: Path, tmp_path: Path) ->
     shutil.copy(project / "dvc.lock", second)  # DVC writes stages in the order in which they first ended
     (second / ".venv").symlink_to(REPOSITORY / ".venv")
     os.utime(second / "requirements.txt", (0, 0))
-    printed = run("make", "run", cwd=second, PYTHONPATH=str(second))
+    run("make", "run", cwd=second, PYTHONPATH=str(second))
     assert (second / "dvc.lock").read_bytes() == (project / "dvc.lock").read_bytes()
-    table = [line for line in printed.splitlines() if line.startswith(("linear ", "dnn "))]
-    assert len(table) == 2
-    assert max(map(len, table)) <= 100
-
-
-def test_plots_show_draws_every_declared_plot(project: Path, tmp_path: Path) -> None:
-    dvc("plots", "show", "--out", str(tmp_path), cwd=project)
-    page = (tmp_path / "index.html").read_text()
-    for entry in yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["plots"]:
-        name = entry if isinstance(entry, str) else next(iter(entry))
-        assert name in page or name.replace("/", "_") in page, name
 
 
 def assert_exports_agree(folder: Path) -> None:
@@ -244,14 +182,11 @@ def test_the_numbers_of_the_course_hold(mnist: Path, tmp_path: Path) -> None:
     dvc("exp", "run", "-S", "data.source=mnist", cwd=folder, DIGITS_MIRROR=str(mnist))
     data = json.loads((folder / "metrics/data.json").read_text())
     assert data == {"train": 7500, "validation": 2500, "test": 10000}
-    for model, validation, test, log_loss in (
-        ("linear", 0.912, 0.911, 0.322),
-        ("dnn", 0.953, 0.952, 0.194),
-    ):
-        figures = metrics(folder, model, "test")
-        assert metrics(folder, model, "validation")["accuracy"] == pytest.approx(validation, abs=0.01)
-        assert figures["accuracy"] == pytest.approx(test, abs=0.01)
-        assert figures["log_loss"] == pytest.approx(log_loss, rel=0.1)
+    for model, validation, test, log_loss in (("linear", 0.912, 0.911, 0.322), ("dnn", 0.953, 0.952, 0.194)):
+        figures = json.loads((folder / f"metrics/{model}.json").read_text())
+        assert figures["validation"]["accuracy"] == pytest.approx(validation, abs=0.01)
+        assert figures["test"]["accuracy"] == pytest.approx(test, abs=0.01)
+        assert figures["test"]["log_loss"] == pytest.approx(log_loss, rel=0.1)
     linear = load_scores(folder / "predictions/linear/scores.json")["validation"]
     assert linear.metrics["log_loss_of_predicted_classes"] == pytest.approx(3.2, abs=0.3)
     assert_exports_agree(folder)

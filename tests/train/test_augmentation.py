@@ -44,12 +44,6 @@ def distorted(image: NDArray[np.uint8], *draws: float, **changes: float) -> NDAr
     return np.asarray(found)
 
 
-def test_nothing_is_done_where_all_is_zero() -> None:
-    images = tiny.examples(5, size=(4, 7)).images
-    assert_array_equal(distorter((4, 7))(images, np.random.default_rng(0)), images)
-    assert Augmentation.model_validate({}).off
-
-
 @pytest.mark.parametrize("turns", [1, -1])
 def test_rotation_is_in_degrees(turns: int) -> None:
     found = distorted(CROSS, turns, 0, 0, 0, 0, 0, rotation=90.0)
@@ -61,8 +55,6 @@ def test_shift_is_in_pixels_and_fills_with_background() -> None:
     expected = np.zeros_like(CROSS)
     expected[:-4, 2:] = CROSS[4:, :-2]
     assert_allclose(found, expected, atol=1e-3)
-    between = distorted(CROSS, 0, 0, 0, 0, 0.125, 0, shift=4.0)
-    assert_allclose(between[:-1], (CROSS[:-1].astype(float) + CROSS[1:]) / 2, atol=1e-3)
 
 
 def test_zoom_is_a_share_of_each_side() -> None:
@@ -79,42 +71,15 @@ def test_shear_leans_the_upright() -> None:
 
 
 def test_elastic_moves_neighbours_alike_with_the_deviation_asked_for() -> None:
-    size = (60, 50)
-    moved = distorter(size, elastic=2.0, elastic_scale=10.0)
+    moved = distorter((60, 50), elastic=2.0, elastic_scale=10.0)
     rows, columns = moved._origins(400, np.random.default_rng(0))
     for found, place in ((rows, np.arange(60.0)[:, None]), (columns, np.arange(50.0))):
         pushes = found - place
         assert np.abs(pushes.mean()) < 0.2
         assert pushes.std() == pytest.approx(2.0, rel=0.05)
-
-        def alike(pixels: int, pushes: NDArray[np.floating] = pushes) -> float:
-            return float(np.corrcoef(pushes[:, 20, 20], pushes[:, 20, 20 + pixels])[0, 1])
-
-        assert alike(1) > 0.95
-        assert np.abs(alike(29)) < 0.2
-
-
-def test_values_stay_in_range() -> None:
-    images = tiny.examples(50, size=(9, 9), pixel_maximum=255).images
-    strong = distorter((9, 9), rotation=180.0, shift=20.0, zoom=0.9, shear=1.0, elastic=5.0)
-    found = strong(images, np.random.default_rng(0))
-    assert found.dtype == np.float32
-    assert found.min() >= 0
-    assert found.max() <= 255
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"rotation": 181.0}, "180"),
-        ({"zoom": 1.0}, "less than 1"),
-        ({"elastic": -1.0}, "greater"),
-        ({"elastic_scale": 0.0}, "greater"),
-    ],
-)
-def test_what_it_may_not_be(changes: dict[str, float], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Augmentation.model_validate(changes)
+        near, far = np.corrcoef(pushes[:, 20, [20, 21, 49]].T)[0, 1:]
+        assert near > 0.95
+        assert np.abs(far) < 0.2
 
 
 EXAMPLES = tiny.examples(10)
@@ -126,22 +91,10 @@ def steps(done: int = 0, **changes: Any) -> list[list[NDArray[Any]]]:
     return [[part.numpy() for part in step] for step in batches(recipe, EXAMPLES, done=done)]
 
 
-@pytest.mark.parametrize("augmentation", [{}, {"rotation": 40.0, "elastic": 0.5}])
-def test_a_step_gets_the_same_wherever_the_training_begins(augmentation: dict[str, float]) -> None:
-    whole = steps(augmentation=augmentation)
-    later = steps(7, augmentation=augmentation)
+def test_a_step_gets_the_same_wherever_the_training_begins() -> None:
+    augmentation = {"rotation": 40.0, "elastic": 0.5}
+    whole, later = (steps(done, augmentation=augmentation) for done in (0, 7))
     assert (len(whole), len(later)) == (12, 5)
     for found, expected in zip(later, whole[7:], strict=True):
         assert_array_equal(found[0], expected[0])
         assert_array_equal(found[1], expected[1])
-
-
-def test_every_example_comes_once_in_a_shuffle() -> None:
-    seen = np.concatenate([images.reshape(2, -1) for images, _ in steps(steps=5, periods=1, batch_size=2)])
-    whole = EXAMPLES.images.reshape(10, -1)
-    assert_array_equal(np.unique(seen, axis=0), np.unique(whole, axis=0))
-
-
-def test_each_time_an_image_is_distorted_anew() -> None:
-    taken = steps(augmentation={"rotation": 90.0}, batch_size=10)
-    assert len({images.sum() for images, _ in taken}) == 12

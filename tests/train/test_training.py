@@ -12,7 +12,6 @@ from digits.core.examples import Examples
 from digits.core.history import Period
 from digits.core.params import Recipe
 from digits.evaluate.metrics import Answers, evaluate
-from digits.train import training
 from digits.train.augmentation import Distorter
 from digits.train.backend import keras
 from digits.train.network import build
@@ -35,13 +34,8 @@ def built(**changes: object) -> Any:
     return build(tiny.recipe(**changes), height=2, width=3, pixel_maximum=16, classes=3)
 
 
-def test_a_linear_classifier_starts_at_zero() -> None:
-    kernel, bias = built(hidden_units=[]).get_weights()
-    assert_array_equal(kernel, np.zeros((6, 3)))
-    assert_array_equal(bias, np.zeros(3))
-
-
-def test_a_dense_network_starts_at_glorots_weights() -> None:
+def test_a_linear_classifier_starts_at_zero_and_a_dense_network_at_glorots_weights() -> None:
+    assert not any(array.any() for array in built(hidden_units=[]).get_weights())
     arrays = built(hidden_units=[50, 40]).get_weights()
     assert [array.shape for array in arrays] == [(6, 50), (50,), (50, 40), (40,), (40, 3), (3,)]
     for kernel, bias in zip(arrays[::2], arrays[1::2], strict=True):
@@ -59,14 +53,6 @@ def test_no_two_layers_start_alike_and_the_seed_decides() -> None:
     ]
     assert len(set(starts)) == 12
     assert built(hidden_units=[6, 6, 6]).get_weights()[2].tobytes() == starts[1]
-
-
-def test_the_model_scales_and_flattens_images_itself() -> None:
-    model = built()
-    kernel = np.arange(18, dtype=np.float32).reshape(6, 3)
-    model.set_weights([kernel, np.array([1, 2, 3], np.float32)])
-    logits = np.asarray(model(TRAIN.images.astype(np.float32)))
-    assert_allclose(logits, TRAIN.images.reshape(10, 6) / 16 @ kernel + [1, 2, 3], rtol=1e-6)
 
 
 def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -111,18 +97,13 @@ def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.flo
     "changes",
     [
         {},
-        {"batch_size": 3, "steps": 20},
-        {"batch_size": 25},
-        {"seed": 7},
+        {"batch_size": 3, "steps": 20, "seed": 7},
         {"l1": 0.05},
         {"l2": 0.2},
         {"clip_norm": 0.3},
         {"momentum": 0.9},
-        {"optimizer": "adagrad"},
         {"optimizer": "adagrad", "clip_norm": 0.3, "l2": 0.2, "initial_accumulator": 0.5},
-        {"schedule": "cosine", "steps": 20},
         {"schedule": "cosine", "optimizer": "adagrad", "steps": 20},
-        {"averaging": 0.9, "steps": 20},
         {"averaging": 0.6, "schedule": "cosine", "momentum": 0.5, "snapshots": [2, 5]},
         {"augmentation": {"rotation": 30.0, "elastic": 0.3}, "steps": 20, "periods": 4},
     ],
@@ -138,22 +119,17 @@ def test_training_takes_the_steps_that_the_recipe_says(changes: dict[str, object
 @pytest.mark.parametrize(
     "changes",
     [
-        {"l1": 0.01},
-        {"l2": 0.01},
-        {"clip_norm": 0.1},
-        {"momentum": 0.5},
-        {"optimizer": "adagrad"},
-        {"optimizer": "adam"},
-        {"optimizer": "adamw"},
+        *({"optimizer": name} for name in ("adam", "adamw")),
+        *(
+            {name: 0.5}
+            for name in ("l1", "l2", "clip_norm", "momentum", "dropout", "input_dropout", "averaging")
+        ),
         {"learning_rate": 0.11},
         {"batch_size": 5},
         {"seed": 1},
-        {"dropout": 0.5},
-        {"input_dropout": 0.5},
         {"hidden_units": [4]},
         {"normalization": "batch"},
         {"schedule": "cosine"},
-        {"averaging": 0.5},
         *({"augmentation": {name: 0.5}} for name in ("rotation", "shift", "zoom", "shear", "elastic")),
     ],
 )
@@ -172,17 +148,15 @@ def test_weight_decay_pulls_weights_to_zero_beside_the_gradient() -> None:
     )
     names = [variable.path.rpartition("/")[2] for variable in plain.weights]
     assert names.count("kernel") == 2
-    for name, old, without, found in zip(
-        names, before, plain.get_weights(), decayed.get_weights(), strict=True
-    ):
+    arrays = zip(names, before, plain.get_weights(), decayed.get_weights(), strict=True)
+    for name, old, without, found in arrays:
         expected = without - 0.1 * 0.5 * old if name == "kernel" else without
         assert_allclose(found, expected, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
-@pytest.mark.parametrize("hidden_units", [[], [4, 4]])
-def test_the_same_recipe_gives_the_same_weights(hidden_units: list[int]) -> None:
+def test_the_same_recipe_gives_the_same_weights() -> None:
     changes = {
-        "hidden_units": hidden_units,
+        "hidden_units": [4, 4],
         "normalization": "batch",
         "input_dropout": 0.1,
         "dropout": 0.3,
@@ -191,14 +165,6 @@ def test_the_same_recipe_gives_the_same_weights(hidden_units: list[int]) -> None
         "augmentation": {"rotation": 20.0, "elastic": 0.5},
     }
     assert trained_weights(**changes) == trained_weights(**changes)
-
-
-def test_dropout_rests_outside_training() -> None:
-    images = TRAIN.images.astype(np.float32)
-    model = built(hidden_units=[50], dropout=0.5)
-    assert_array_equal(model(images), model(images))
-    assert_array_equal(model(images), built(hidden_units=[50])(images))
-    assert not np.array_equal(model(images), model(images, training=True))
 
 
 def test_periods_are_equal_parts_scored_on_both_splits() -> None:
@@ -212,41 +178,29 @@ def test_periods_are_equal_parts_scored_on_both_splits() -> None:
     assert trained.history.periods[0].train == scorer(after_two.model)(TRAIN)
 
 
-@pytest.mark.parametrize("hidden_units", [[], [5]])
-def test_snapshots_are_the_first_layer_after_that_many_steps(hidden_units: list[int]) -> None:
-    recipe = tiny.recipe(hidden_units=hidden_units, snapshots=[1, 3, 6])
-    trained = train(recipe, TRAIN, VALIDATION)
-    assert trained.snapshots.layer == ("hidden_1" if hidden_units else "logits")
-    assert [taken.step for taken in trained.snapshots.taken] == [1, 3, 6]
+def test_snapshots_are_the_first_layer_after_that_many_steps() -> None:
+    trained = train(tiny.recipe(hidden_units=[5], snapshots=[1, 6]), TRAIN, VALIDATION)
+    assert trained.snapshots.layer == "hidden_1"
+    assert [taken.step for taken in trained.snapshots.taken] == [1, 6]
     for snapshot in trained.snapshots.taken:
-        short = tiny.recipe(hidden_units=hidden_units, steps=snapshot.step, periods=1)
+        short = tiny.recipe(hidden_units=[5], steps=snapshot.step, periods=1)
         kernel, bias, *_ = train(short, TRAIN, VALIDATION).model.get_weights()
         assert_array_equal(snapshot.weights, kernel.reshape(2, 3, -1))
         assert_array_equal(snapshot.biases, bias)
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.5])
-def test_snapshots_between_periods_change_nothing(averaging: float) -> None:
-    found, plain = (trained_weights(snapshots=steps, averaging=averaging) for steps in ([1, 5], []))
-    assert found == plain
+def test_snapshots_between_periods_change_nothing() -> None:
+    assert trained_weights(snapshots=[1, 5], averaging=0.5) == trained_weights(averaging=0.5)
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see(averaging: float) -> None:
-    recipe = tiny.recipe(hidden_units=[5], normalization="batch", averaging=averaging, snapshots=[6])
+def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see() -> None:
+    recipe = tiny.recipe(hidden_units=[5], normalization="batch", averaging=0.9, snapshots=[6])
     trained = train(recipe, TRAIN, VALIDATION)
     (snapshot,) = trained.snapshots.taken
     pixels = TRAIN.images.reshape(len(TRAIN), -1).astype(np.float32) / 16
     until_relu = keras.Sequential(trained.model.layers[:-2])  # neither the ReLU nor the logits
     expected = until_relu(TRAIN.images.astype(np.float32))
     assert_allclose(pixels @ snapshot.weights.reshape(6, 5) + snapshot.biases, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_averaged_weights_are_those_that_are_scored_and_kept() -> None:
-    recipe = tiny.recipe(averaging=0.9, learning_rate=0.3, steps=20, periods=2, snapshots=[20])
-    trained = train(recipe, TRAIN, VALIDATION)
-    assert trained.history.periods[-1].train == scorer(trained.model)(TRAIN)
-    assert_array_equal(trained.snapshots.taken[0].weights.reshape(6, 3), trained.model.get_weights()[0])
 
 
 def test_score_agrees_with_the_evaluation() -> None:
@@ -257,61 +211,22 @@ def test_score_agrees_with_the_evaluation() -> None:
         assert figure == pytest.approx(figures[name], rel=1e-9, abs=1e-12), name
 
 
-def test_an_untrained_linear_classifier_scores_as_chance() -> None:
-    # Equal logits: the first class is taken, which 4 of 10 examples have.
-    found = scorer(built())(TRAIN)
-    assert found.log_loss == pytest.approx(np.log(3), rel=1e-6)
-    assert found.accuracy == 0.4
-    assert found.log_loss_of_predicted_classes == pytest.approx(0.6 * 52 * np.log(2), rel=1e-12)
-
-
-def test_the_scoring_batch_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = built(hidden_units=[5])
-    whole = scorer(model)(TRAIN)
-    monkeypatch.setattr(training, "SCORING_BATCH", 3)
-    parts = scorer(model)(TRAIN)
-    assert parts.accuracy == whole.accuracy
-    assert parts.log_loss == pytest.approx(whole.log_loss, rel=1e-6)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"learning_rate": 1e38},
-            r"training, period 1: found a training log loss of nan, .*"
-            r"lower learning_rate \(1e\+38\), or set clip_norm$",
-        ),
-        (
-            {
-                "hidden_units": [4],
-                "normalization": "batch",
-                "learning_rate": 1e6,
-                "steps": 60,
-                "snapshots": [2],
-            },
-            "training, period 1: found a training log loss of nan",
-        ),
+        ({"learning_rate": 1e38}, r"training log loss of nan, .*lower learning_rate \(1e\+38\)"),
         (
             {"learning_rate": 1e6, "clip_norm": 5.0},
-            r"training, period 1: found a training log loss of 6\.5.*e\+06, .*learning_rate \(1000000\.0\)$",
+            r"log loss of 6\.5.*e\+06, .*learning_rate \(1000000\.0\)$",
         ),
         (
             {"hidden_units": [4, 4], "optimizer": "adam", "learning_rate": 10.0, "steps": 60},
-            "training, period 1: found the same answer to every image: a hidden layer whose units are all",
+            "found the same answer to every image: a hidden layer whose units are all",
         ),
     ],
 )
 def test_a_training_that_leads_nowhere_ends_early(changes: dict[str, object], message: str) -> None:
     reported: list[Period] = []
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=f"^training, period 1: .*{message}"):
         train(tiny.recipe(**changes), TRAIN, VALIDATION, report=reported.append)
     assert not reported
-
-
-@pytest.mark.parametrize("hidden_units", [[], [4, 4]])
-def test_a_training_that_has_hardly_begun_is_no_such(hidden_units: list[int]) -> None:
-    """Its answers hardly differ yet, and its loss is that of guessing."""
-    recipe = tiny.recipe(hidden_units=hidden_units, learning_rate=1e-9, steps=1, periods=1)
-    trained = train(recipe, TRAIN, VALIDATION)
-    assert trained.history.periods[0].train.log_loss > 0.95 * np.log(3)
