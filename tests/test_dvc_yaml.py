@@ -134,6 +134,15 @@ def test_package_files_hold_nothing_that_a_stage_could_depend_on() -> None:
         assert re.fullmatch(r'"""[^"]*"""\n', path.read_text()), path
 
 
+def test_only_python_files_of_digits_count() -> None:
+    """An editor's or the system's file in a code folder changes no stage."""
+    with Repo(str(REPOSITORY)) as repo:
+        ignored = repo.dvcignore.is_ignored_file
+        for name in ("notes.txt", ".DS_Store", ".params.py.swp", "params.py~", "__pycache__/params.pyc"):
+            assert ignored(str(REPOSITORY / "digits/core" / name)), name
+        assert not ignored(str(REPOSITORY / "digits/core/params.py"))
+
+
 @pytest.mark.slow
 def test_every_data_dependency_is_read(
     ran: tuple[dict[str, Ran], Path], tmp_path_factory: pytest.TempPathFactory
@@ -152,6 +161,20 @@ def test_every_data_dependency_is_read(
 def test_only_training_imports_tensorflow(ran: tuple[dict[str, Ran], Path]) -> None:
     importing = {name for name, result in ran[0].items() if "tensorflow" in result.modules}
     assert importing == {"train@linear", "train@dnn"}
+
+
+def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, Ran], Path]) -> None:
+    for name in ("train@linear", "train@dnn"):
+        # Modules that load only where the import of their package went through.
+        modules = ran[0][name].modules
+        assert "keras.src.backend" in modules
+        assert not modules & {
+            "sklearn.base",
+            "matplotlib.figure",
+            "pandas.core",
+            "scipy.sparse._base",
+            "dvc.repo",
+        }
 
 
 def test_declared_params_are_the_params_read(

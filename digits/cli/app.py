@@ -1,6 +1,7 @@
 """The verbs of the ``digits`` command and what each takes; the module that a verb imports does the work."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,17 +24,9 @@ sweep = typer.Typer(no_args_is_help=True, help="Search better parameters: many t
 app.add_typer(sweep, name="sweep")
 
 
-def _models() -> list[str]:
-    """The models that were trained, for a shell to complete."""
-    return sorted(path.parent.name for path in Path("models").glob("*/model.tflite"))
-
-
-def _recipes() -> list[str]:
-    return sorted(path.stem for path in Path("recipes").glob("*.yaml"))
-
-
-def _sweeps() -> list[str]:
-    return sorted(path.stem for path in Path("sweeps").glob("*.yaml"))
+def _stems(pattern: str) -> Callable[[], list[str]]:
+    """Names for a shell to complete."""
+    return lambda: sorted(path.stem for path in Path().glob(pattern))
 
 
 @app.command()
@@ -73,7 +66,9 @@ def predict(
     images: Annotated[
         list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")
     ],
-    model: Annotated[str, typer.Option(help="Which network answers.", autocompletion=_models)] = "dnn",
+    model: Annotated[
+        str, typer.Option(help="Which network answers.", autocompletion=_stems("models/*"))
+    ] = "dnn",
     format: Annotated[
         Literal["table", "json", "csv"], typer.Option(help="How the answers are printed.")
     ] = "table",
@@ -92,7 +87,9 @@ def predict(
 def recipe(
     name: Annotated[
         str | None,
-        typer.Argument(help="One of recipes/; without it, all are listed.", autocompletion=_recipes),
+        typer.Argument(
+            help="One of recipes/; without it, all are listed.", autocompletion=_stems("recipes/*.yaml")
+        ),
     ] = None,
 ) -> None:
     """Make params.yaml that of a named recipe: then make run, or dvc repro.
@@ -106,7 +103,9 @@ def recipe(
 
 @sweep.command("run")
 def run_sweep(
-    name: Annotated[str, typer.Argument(help="One of sweeps/.", autocompletion=_sweeps)] = "dnn",
+    name: Annotated[
+        str, typer.Argument(help="One of sweeps/.", autocompletion=_stems("sweeps/*.yaml"))
+    ] = "dnn",
     trials: Annotated[
         int | None, typer.Option(min=1, help="How many in all, instead of what the sweep says.")
     ] = None,
@@ -134,7 +133,9 @@ def run_sweep(
 
 @sweep.command("apply")
 def apply_sweep(
-    name: Annotated[str, typer.Argument(help="A sweep that was run.", autocompletion=_sweeps)] = "dnn",
+    name: Annotated[
+        str, typer.Argument(help="A sweep that was run.", autocompletion=_stems("sweeps/*.yaml"))
+    ] = "dnn",
     trial: Annotated[int | None, typer.Option(help="Its number; the best, if not given.")] = None,
 ) -> None:
     """Put a sweep's best trial into params.yaml: then dvc repro, and commit it as an experiment.

@@ -62,7 +62,11 @@ def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Pa
             do="dvc pull or dvc repro brings the files",
         )
     for revision in data:
-        if lacking := [found.renderer.name for found in matched if revision in _failed(found)]:
+        if lacking := [
+            found.renderer.name
+            for found in matched
+            if revision in {*found.source_errors, *found.definition_errors}
+        ]:
             print(f"{revision} lacks all or a part of: {', '.join(lacking)}", file=sys.stderr)
     renderers.sort(key=lambda renderer: bool(renderer.TYPE == "image"))  # as on DVC's page
     with replacing(output) as partial:
@@ -109,8 +113,3 @@ def _check(repo: Repo, revisions: list[str], output: Path) -> None:
             raise InputError(
                 output, found=f"a place in {out}", expected="one that no stage writes", do="name another"
             )
-
-
-def _failed(found: Any) -> set[str]:
-    """The revisions at which DVC could not read or use a plot's file."""
-    return {*found.source_errors, *found.definition_errors}

@@ -14,7 +14,6 @@ import pandas as pd
 from tabulate import tabulate
 
 from digits.cli.significance import mean_interval
-from digits.cli.splits import load_split
 from digits.core.errors import InputError
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder, write_json
@@ -44,7 +43,7 @@ def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> i
         raise InputError("--seeds", found=str(seeds), expected="2 or more: one has no spread", do="raise it")
     params = load_params(root)
     recipes = {model: _seeded(model, params.recipe(model), seeds) for model in models or params.train}
-    splits = {name: load_split(root, name) for name in ("train", *SPLITS)}
+    splits = {name: Examples.load(root / f"data/splits/{name}.npz") for name in ("train", *SPLITS)}
 
     runs = {model: pd.DataFrame(_runs(model, recipes[model], splits)) for model in recipes}
     spreads = [

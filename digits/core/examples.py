@@ -75,21 +75,21 @@ class Examples:
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputError: the file is no such file, or a damaged one.
-            OSError: it can't be opened.
+            InputError: there is no such file, or it is damaged.
         """
-        with path.open("rb") as file:
-            try:
-                with np.load(file, allow_pickle=False) as archive:
-                    images, labels = archive["images"], archive["labels"]
-                    pixel_maximum = int(archive["pixel_maximum"])
-                    class_names = tuple(archive["class_names"].tolist())
-                if images.dtype != np.uint8 or images.ndim != 3:
-                    raise ValueError(f"images are {images.dtype} {images.shape}")
-                if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
-                    raise ValueError(f"labels are {labels.dtype} {labels.shape}, images {images.shape}")
-            except (BadZipFile, EOFError, KeyError, ValueError, zlib.error) as error:
-                raise InputError(
-                    path, found=f"a damaged file ({error})", expected="a split", do="dvc repro split"
-                ) from None
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                images, labels = archive["images"], archive["labels"]
+                pixel_maximum = int(archive["pixel_maximum"])
+                class_names = tuple(archive["class_names"].tolist())
+            if images.dtype != np.uint8 or images.ndim != 3:
+                raise ValueError(f"images are {images.dtype} {images.shape}")
+            if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+                raise ValueError(f"labels are {labels.dtype} {labels.shape}, images {images.shape}")
+        except FileNotFoundError:
+            raise InputError(path, found="no such file", expected="a split", do="dvc repro split") from None
+        except (BadZipFile, EOFError, KeyError, ValueError, zlib.error) as error:
+            raise InputError(
+                path, found=f"a damaged file ({error})", expected="a split", do="dvc repro split"
+            ) from None
         return cls(images, labels, pixel_maximum, class_names)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from digits.cli.flattening import flat
 from digits.cli.recipe import main
@@ -51,6 +52,17 @@ def test_a_recipe_is_what_it_extends_with_its_own_settings(name: str, root: Path
     assert flat(yaml.safe_load(text)) == settings(name)
     assert text.startswith((root / f"recipes/{name}.yaml").read_text().partition("\n")[0] + "\n")
     assert text.count("#") == (root / "recipes/course.yaml").read_text().count("#")  # its comments
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dvc_then_changes_a_line_and_no_other(name: str, root: Path) -> None:
+    """``dvc exp run -S`` writes params.yaml anew; what it lays out otherwise would hide what changed."""
+    before = applied(name, root).splitlines()
+    with modify_yaml(str(root / "params.yaml")) as document:
+        document["train"]["dnn"]["learning_rate"] = 0.125
+    after = (root / "params.yaml").read_text().splitlines()
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert [new for _, new in changed] == ["    learning_rate: 0.125"]
 
 
 def test_what_was_applied_before_does_not_matter(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from digits.cli.output import show
 from digits.cli.report.history import git
-from digits.cli.splits import load_split
 from digits.cli.sweep.definition import load_sweep
 from digits.cli.sweep.results import FOLDER, Results, Trial, results_key
 from digits.core.errors import InputError
+from digits.core.examples import Examples
 from digits.core.params import load_params
 
 
@@ -34,7 +34,8 @@ def main(
     sweep = load_sweep(name, params, root)
     if trials:
         sweep = sweep.model_copy(update={"trials": trials})
-    splits = load_split(root, "train"), load_split(root, "validation")
+    data = root / "data/splits"
+    splits = Examples.load(data / "train.npz"), Examples.load(data / "validation.npz")
     _check_splits(root)
     folder, base = root / FOLDER / name, params.recipe(sweep.model)
     results = Results(folder, sweep, base, params.data.source, results_key(sweep, base, splits))
