@@ -62,12 +62,9 @@ def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Pa
             do="dvc pull or dvc repro brings the files",
         )
     for revision in data:
-        if lacking := [
-            found.renderer.name
-            for found in matched
-            if revision in {*found.source_errors, *found.definition_errors}
-        ]:
-            print(f"{revision} lacks all or a part of: {', '.join(lacking)}", file=sys.stderr)
+        failed = [plot for plot in matched if revision in {*plot.source_errors, *plot.definition_errors}]
+        if lacking := ", ".join(plot.renderer.name for plot in failed):
+            print(f"{revision} lacks all or a part of: {lacking}", file=sys.stderr)
     renderers.sort(key=lambda renderer: bool(renderer.TYPE == "image"))  # as on DVC's page
     with replacing(output) as partial:
         partial.write_text(page(f"Plots: {names}", renderers), encoding="utf-8")

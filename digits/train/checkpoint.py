@@ -5,6 +5,7 @@ import shutil
 import time
 from contextlib import suppress
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -44,10 +45,8 @@ class Checkpoint:
         self.variables: list[NDArray[Any]] = []
         with suppress(BadZipFile, InputError, OSError, ValueError):  # nothing there, or a damaged file
             if (folder / "key.txt").read_text() == self.key:
-                with (
-                    (folder / "variables.npz").open("rb") as file,
-                    np.load(file, allow_pickle=False) as archive,
-                ):
+                content = BytesIO((folder / "variables.npz").read_bytes())
+                with np.load(content, allow_pickle=False) as archive:
                     variables = list(archive.values())
                 snapshots = Snapshots.load(folder / "snapshots.npz").taken
                 self.periods += History.load(folder / "history.csv").periods
