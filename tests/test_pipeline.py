@@ -17,6 +17,8 @@ from tests import tiny
 from tests.conftest import REPOSITORY
 from tests.exports import every_runtime, furthest_apart
 
+pytestmark = pytest.mark.slow
+
 MODELS = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["vars"][0]["models"]
 ALL = {
     "download",
@@ -152,7 +154,6 @@ def test_an_own_file_that_changes_is_read_again(project: Path, tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.name == "nt", reason="make and process groups are POSIX's")
-@pytest.mark.slow
 def test_make_run_leaves_what_dvc_repro_leaves(project: Path, tmp_path: Path) -> None:
     second = clone(tmp_path)
     shutil.copy(project / "dvc.lock", second)  # DVC writes stages in the order in which they first ended

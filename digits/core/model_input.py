@@ -4,14 +4,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from digits.core.errors import InputError
 from digits.core.files import write_json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class ModelInput:
     """What a network takes, and how the images that it learnt from were framed.
 
@@ -31,7 +31,7 @@ class ModelInput:
     class_names: Annotated[tuple[str, ...], Field(min_length=2)]
     box: Annotated[int, Field(gt=0, le=4096)]
     centring: Literal["mass", "box"]
-    centre: tuple[float, float]
+    centre: tuple[FiniteFloat, FiniteFloat]
 
     def save(self, path: Path) -> None:
         """Write a JSON file that :meth:`load` reads."""

@@ -93,7 +93,7 @@ def test_the_source_and_models_of_ones_own_stay(root: Path) -> None:
     [
         ("train: {dnn: {steps: many}}", "recipes/mine.yaml, train.dnn.steps: found 'many', expected a valid"),
         ("train: {dnn: {step: 1}}", "recipes/mine.yaml, train.dnn.step: found an unknown key"),
-        ("train: [", "recipes/mine.yaml, line 2: found"),
+        ("train: [", "recipes/mine.yaml, line 3: found"),
         ("extends: fastest", "recipe fastest: found no such recipe, expected one of best, course"),
         ("extends: ours", "recipes/ours.yaml: found extends: mine, expected another recipe"),
     ],

@@ -97,14 +97,6 @@ def test_it_ends_with_the_same_bytes(changes: dict[str, Any], step: int, tmp_pat
     assert [period.step for period in reported] == list(range(step + 4, 13, 4))
 
 
-def test_it_may_be_killed_again_and_again(tmp_path: Path) -> None:
-    recipe, folder = tiny.recipe(**ALL), tmp_path / "checkpoint"
-    for step in (4, 4, 8):
-        killed(recipe, folder, step)
-    found = train(recipe, TRAIN, VALIDATION, checkpoint=opened(folder, recipe))
-    assert_equal(found, train(recipe, TRAIN, VALIDATION), tmp_path)
-
-
 def test_what_is_kept_serves_no_other_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, folder = tiny.recipe(**ALL), tmp_path / "checkpoint"
     killed(recipe, folder, 4)
