@@ -17,6 +17,8 @@ from stages import evaluate, train
 from tests import tiny
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SPLITS = {
     "train": tiny.examples(60),
     "validation": tiny.examples(40, seed=1),

@@ -150,6 +150,7 @@ class TestSearch:
             assert resumed.goes_on(20, period, value) == search.goes_on(20, period, value)
 
 
+@pytest.mark.slow
 class TestTrial:
     def run(
         self, root: Path, goes_on: Callable[[int, float], bool] = lambda *_: True, **settings: Any

@@ -65,6 +65,7 @@ def scripted() -> Iterator[Scripted]:
 
 def answer(body: bytes = b"", *fields: str, status: int = 200, length: int | None = None) -> bytes:
     head = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if length is None else length}"]
+    head += ["Connection: close"]  # else a retry may be lost on a connection that is just being closed
     return "\r\n".join([*head, *fields, "", ""]).encode() + body
 
 
