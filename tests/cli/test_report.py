@@ -284,7 +284,11 @@ class TestInABrowser:
 
     @pytest.mark.parametrize(
         ("size", "maximum"),
-        [((28, 28), 255), *(pytest.param(size, 16, marks=pytest.mark.slow) for size in ((8, 8), (5, 9)))],
+        [
+            ((28, 28), 255),
+            pytest.param((8, 8), 16, marks=pytest.mark.slow),
+            pytest.param((5, 9), 16, marks=pytest.mark.slow),
+        ],
     )
     def test_it_answers_as_predict(self, size: tuple[int, int], maximum: int, tmp_path: Path) -> None:
         folder = finished(tmp_path, size=size, pixel_maximum=maximum)
