@@ -102,7 +102,7 @@ class TestContent:
 
     def test_code_and_data_are_named(self, root: Path, page: Path, tmp_path: Path) -> None:
         text = text_of(page)
-        assert "“Not an experiment”." in text
+        assert ": Not an experiment." in text
         assert "dvc.lock records:" not in text
         assert "1 older ones have their metrics in another layout" in text
         (root / "metrics/linear.json").write_text("{}")

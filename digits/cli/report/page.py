@@ -71,7 +71,7 @@ def page(results: Results, root: Path) -> str:
         recipes={key: [words(model.recipe.get(key)) for model in results.models] for key in keys},
         other_params={key: value for key, value in results.params.items() if not key.startswith("train.")},
         environment=flat(results.environment),
-        commit=git(root, "log", "-1", "--format=%h “%s”").decode(errors="replace").strip(),
+        commit=git(root, "log", "-1", "--format=%h: %s").decode(errors="replace").strip(),
         changes=git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"),
         experiment_heads=heads,
         experiments=rows,
