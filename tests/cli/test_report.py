@@ -108,7 +108,7 @@ class TestContent:
         (root / "metrics/linear.json").write_text("{}")
         text = text_of(written(root, tmp_path))
         git(root, "checkout", "--", ".")
-        assert "“Not an experiment”, with changes that are not committed." in text
+        assert ": Not an experiment, with changes that are not committed." in text
         assert "Not all of this is what dvc.lock records: metrics/linear.json." in text
 
     def test_without_git(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
