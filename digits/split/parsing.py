@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from digits.core.errors import InputError, excerpt
@@ -52,6 +51,8 @@ def _csv_source(folder: Path, source: CsvSource) -> tuple[Examples, Examples | N
 
 
 def _read_csv(folder: Path, file: SourceFile, source: CsvSource) -> Examples:
+    import pandas as pd  # here, since IDX files do without
+
     path, pixels = folder / file.name, source.height * source.width
     label_column = 0 if source.label_column == "first" else pixels
     limits = np.full(1 + pixels, source.pixel_maximum)  # the largest value allowed in each column
