@@ -1,4 +1,4 @@
-"""What the benchmarks share: MNIST's folder, a temporary clone of the repository, times and their ratios."""
+"""Shared by the benchmarks: the folder of MNIST, a temporary clone, times and their ratios."""
 
 import os
 import subprocess

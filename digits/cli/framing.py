@@ -46,7 +46,7 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
         return None
     ink, polarity = found
     inked = ink > INK
-    (top, bottom), (left, right) = (extents(np.atleast_2d(inked.any(axis=at)))[0] for at in (1, 0))
+    (top, bottom), (left, right) = (extents(np.atleast_2d(inked.any(axis=axis)))[0] for axis in (1, 0))
     tall, wide = bottom - top, right - left
     scale = to.box / max(tall, wide)
     size = (_fit(wide * scale, to.width), _fit(tall * scale, to.height))
@@ -83,7 +83,10 @@ def _smaller(picture: Image.Image) -> tuple[Image.Image, int]:
 
 
 def _ink(picture: Image.Image) -> tuple[NDArray[np.float64], str] | None:
-    """How much ink each pixel has, ``[height, width]`` in 0–1, and its polarity in words."""
+    """Return the ink of each pixel, ``[height, width]`` in 0–1, and ``dark on light`` or ``light on dark``.
+
+    None for a blank picture.
+    """
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     colours = np.asarray(picture.convert("RGB"), np.float64)

@@ -38,7 +38,7 @@ def main(*, root: Path = Path()) -> int:
 
 
 def _read(root: Path, name: str, words: Callable[[Any], list[str]]) -> list[str]:
-    """What ``words`` makes of a JSON file's content."""
+    """Return ``words`` of the content of a JSON file; an InputError if it is missing or damaged."""
     try:
         return words(json.loads((root / name).read_bytes()))
     except FileNotFoundError:

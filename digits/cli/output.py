@@ -1,4 +1,4 @@
-"""What a command may say to a terminal."""
+"""Print text that may hold names from files."""
 
 import sys
 

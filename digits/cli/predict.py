@@ -1,4 +1,4 @@
-"""What a trained network says of pictures of one's own."""
+"""Classify pictures with a trained network: digits predict"""
 
 import csv
 import io
@@ -157,7 +157,7 @@ def _rows(predictions: list[Prediction]) -> list[list[object]]:
     """The table of the answers; its first row names the columns."""
     classes = [f"probability of {name}" for name in predictions[0].probabilities]
     rows: list[list[object]] = [
-        [at.image, at.label, *at.probabilities.values(), at.framing] for at in predictions
+        [each.image, each.label, *each.probabilities.values(), each.framing] for each in predictions
     ]
     return [["image", "label", *classes, "framing"], *rows]
 
@@ -169,7 +169,7 @@ def _as_table(predictions: list[Prediction]) -> str:
 
 
 def _as_json(predictions: list[Prediction]) -> str:
-    return json.dumps([at._asdict() for at in predictions], indent=2, ensure_ascii=False) + "\n"
+    return json.dumps([each._asdict() for each in predictions], indent=2, ensure_ascii=False) + "\n"
 
 
 def _as_csv(predictions: list[Prediction]) -> str:

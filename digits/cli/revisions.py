@@ -1,4 +1,4 @@
-"""What a user may name: a git revision, a DVC experiment, or the workspace."""
+"""Find the commit of a git revision or a DVC experiment."""
 
 from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev

@@ -44,6 +44,11 @@ class Answers:
         return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether that is the true class, ``[n]``."""
+        return np.asarray(self.predicted == self.labels)
+
+    @property
     def classes(self) -> NDArray[np.intp]:
         """The number of each class, ``[classes]``: some may be neither in the labels nor predicted."""
         return np.arange(self.probabilities.shape[1])
@@ -90,8 +95,7 @@ def brier_score(answers: Answers) -> float:
 
 def calibration_error(answers: Answers) -> float:
     """The mean gap between confidence and accuracy, 0 to 1."""
-    right = answers.predicted == answers.labels
-    return expected_calibration_error(answers.probabilities.max(axis=1), right)
+    return expected_calibration_error(answers.probabilities.max(axis=1), answers.right)
 
 
 class Metric(NamedTuple):

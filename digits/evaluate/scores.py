@@ -39,7 +39,7 @@ class Scores:
 
     @classmethod
     def of(cls, answers: Answers, class_names: tuple[str, ...]) -> "Scores":
-        right, examples = int((answers.predicted == answers.labels).sum()), len(answers.labels)
+        right, examples = int(answers.right.sum()), len(answers.labels)
         classes = per_class(answers, class_names)
         return cls(evaluate(answers), wilson_interval(right, examples), examples, classes)
 

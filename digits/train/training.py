@@ -152,6 +152,9 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 @contextmanager
 def _averaged(model: Any) -> Iterator[None]:
     """While the block runs, the weights are their running averages, if the recipe asks for these."""
+    if not model.optimizer.use_ema:
+        yield
+        return
     own = [variable.numpy() for variable in model.trainable_variables]
     model.optimizer.finalize_variable_values(model.trainable_variables)
     try:
@@ -231,8 +234,9 @@ def _check_learning(period: Period, model: Any, train: Examples, recipe: Recipe)
     found, expected = "", f"one that falls from some {guessing:.2g}, that of guessing {classes} classes"
     if not loss < DIVERGED * guessing:
         found = f"a training log loss of {loss:.4g}"
-    # Normalized layers are centred, whatever their averages say so far.
-    elif recipe.hidden_units and not recipe.normalization:
+    # Normalized layers are centred, whatever their averages say so far. One answer to all images can't
+    # have a lower loss than the entropy of the classes.
+    elif recipe.hidden_units and not recipe.normalization and loss > _entropy(train) - 1e-4:
         logits = model(train.images[:SCORING_BATCH].astype(np.float32), training=False).numpy()
         if not np.ptp(logits, axis=0).any():
             found = "the same answer to every image: a hidden layer whose units are all dead"
@@ -241,3 +245,10 @@ def _check_learning(period: Period, model: Any, train: Examples, recipe: Recipe)
         clipping = ", or set clip_norm" if recipe.clip_norm is None else ""
         do = f"lower learning_rate ({recipe.learning_rate}){clipping}"
         raise InputError(f"training, period {period.period}", found=found, expected=expected, do=do)
+
+
+def _entropy(examples: Examples) -> float:
+    """The entropy of the classes' shares, in nats."""
+    counts = np.bincount(examples.labels)
+    shares = counts[counts > 0] / len(examples)
+    return -float(np.sum(shares * np.log(shares)))

@@ -63,7 +63,7 @@ def card(model: Model, results: Results) -> str:
 
 
 def _front_matter(model: Model, results: Results, of_digits: bool) -> str:
-    """What the Hub reads, as YAML; https://github.com/huggingface/hub-docs/blob/main/modelcard.md."""
+    """Return the metadata that the Hub reads, as YAML; https://github.com/huggingface/hub-docs/blob/main/modelcard.md."""
     metrics = model.scores["test"].metrics
     dataset = {"name": results.source.title, "type": results.params["data.source"], "split": "test"}
     figures = [

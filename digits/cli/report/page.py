@@ -111,7 +111,7 @@ def _experiment_table(history: list[Experiment]) -> tuple[list[str], list[list[s
     rows = [
         [
             experiment.title,
-            *(f"{experiment.metrics[at]:.4f}" if at in experiment.metrics else "" for at in columns),
+            *(f"{experiment.metrics[key]:.4f}" if key in experiment.metrics else "" for key in columns),
             *(words(experiment.params.get(key)) for key in keys),
             experiment.commit[:7],
         ]

@@ -40,7 +40,7 @@ class Model:
 
     @property
     def numbers(self) -> int:
-        """How many numbers were learnt."""
+        """The number of learnt values, in all variables."""
         return sum(variable.numbers for variable in self.variables)
 
 
@@ -122,18 +122,13 @@ def _model(name: str, params: dict[str, Any], root: Path, validation: Examples) 
 
 def _altered(stages: dict[str, Any], root: Path) -> list[str]:
     """The data files that are there with another content than dvc.lock records."""
-    recorded = [
-        file for stage in stages.values() for file in [*stage.get("deps", ()), *stage.get("outs", ())]
-    ]
-    return sorted(
-        {
-            file["path"]
-            for file in recorded
-            if not file["path"].endswith(".py")
-            and (root / file["path"]).is_file()
-            and _md5(root / file["path"]) != file["md5"]
-        }
-    )
+    recorded = {
+        (file["path"], file["md5"])  # once, though several stages depend on it
+        for stage in stages.values()
+        for file in [*stage.get("deps", ()), *stage.get("outs", ())]
+        if not file["path"].endswith(".py")
+    }
+    return sorted({path for path, md5 in recorded if (root / path).is_file() and _md5(root / path) != md5})
 
 
 def _md5(path: Path) -> str:
