@@ -105,16 +105,18 @@ class Comparison:
             disable_numparse=True,
         )
         changed = [change for change in self.changes if change.verdict != "no change"]
-        metrics = tabulate(
-            changed,
-            ["model", "split", "metric", "before", "after", "change", "verdict", "why"],
-            style,
-            floatfmt=("", "", "", ".4f", ".4f", "+.4f"),
-            missingval="(none)",
-            disable_numparse=[0, 1, 2, 6, 7],
-        )
         parts = [f"{self.before} → {self.after}", params if self.params else "No parameter changed."]
-        parts += [metrics] if changed else []
+        if changed:  # tabulate takes no list of columns for a table without rows
+            parts.append(
+                tabulate(
+                    changed,
+                    ["model", "split", "metric", "before", "after", "change", "verdict", "why"],
+                    style,
+                    floatfmt=("", "", "", ".4f", ".4f", "+.4f"),
+                    missingval="(none)",
+                    disable_numparse=[0, 1, 2, 6, 7],
+                )
+            )
         parts.append(f"{len(self.changes) - len(changed)} of {len(self.changes)} figures did not change.")
         return "\n\n".join(parts)
 

@@ -100,6 +100,14 @@ def test_revisions(
     }
 
 
+@pytest.mark.parametrize("style", ["table", "markdown"])
+def test_two_equal_revisions_are_said_in_words(style: str, repository: Path, capsys: Capture) -> None:
+    assert run("base", "base", repository, "worse", style=style) == 0
+    printed = capsys.readouterr().out
+    assert "No parameter changed." in printed
+    assert "12 of 12 figures did not change." in printed
+
+
 def test_without_dvcs_cache(repository: Path, tmp_path: Path, capsys: Capture) -> None:
     git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "clone"))
     assert run("base", "bad", tmp_path / "clone", style="table") == 0
