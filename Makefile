@@ -28,15 +28,18 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@touch $@
 
-# One process for each model, side by side; then what is left. Both leave the dvc.lock of `dvc repro`.
+# One process for each model, and one that explores the data, side by side; then what is left. It leaves
+# the dvc.lock of `dvc repro`.
 run: install ## The whole pipeline, JOBS=n models at a time; then metrics, figures, model cards and a page
 	$(DVC) repro split
-	@$(MAKE) --no-print-directory --jobs=$(or $(JOBS),2) $(MODELS:%=model-%)
+	@$(MAKE) --no-print-directory --jobs=$(or $(JOBS),3) $(MODELS:%=model-%) explore
 	$(DVC) repro
 	@$(BIN)/digits fingerprint
 	@$(MAKE) --no-print-directory results
 
-.PHONY: $(MODELS:%=model-%)
+.PHONY: explore $(MODELS:%=model-%)
+explore:
+	@$(DVC) --wait-for-lock repro --single-item explore
 $(MODELS:%=model-%): model-%:
 	@$(DVC) --wait-for-lock repro --single-item train@$* evaluate@$* plot@$*
 

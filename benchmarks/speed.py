@@ -16,9 +16,10 @@ from benchmarks.measuring import MNIST, REPRO, clone, compare, run, seconds, set
 MAKE_RUN = (
     "sh",
     "-ec",
-    "dvc repro split; for model in linear dnn; do dvc --wait-for-lock repro --single-item "
-    'train@$model evaluate@$model plot@$model & running="$running $!"; done; '
-    "for process in $running; do wait $process; done; dvc repro",
+    "dvc repro split; repro='dvc --wait-for-lock repro --single-item'; "
+    "for model in linear dnn; do "
+    '$repro train@$model evaluate@$model plot@$model & running="$running $!"; done; '
+    "$repro explore & for process in $running $!; do wait $process; done; dvc repro",
 )
 READ_CSV = "import sys, pandas; [pandas.read_csv(path, header=None) for path in sys.argv[1:]]"
 CSV_FILES = (str(MNIST / "mnist_train_small.csv"), str(MNIST / "mnist_test.csv"))

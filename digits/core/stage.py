@@ -1,5 +1,6 @@
 """The frame of a stage's script: its arguments, its error lines, its exit status."""
 
+import gc
 import inspect
 import io
 import os
@@ -31,6 +32,7 @@ def run(main: Callable[..., None]) -> NoReturn:
                 do="see the first line of the stage's script",
             )
         main(*given)
+        gc.freeze()  # Python looks for garbage as it ends: a second for the objects of TensorFlow
     except (InputError, OSError) as error:
         lines = [f"error: {line}" for line in str(error).splitlines()]
         print(*lines, *_restore(), sep="\n", file=sys.stderr)

@@ -10,13 +10,15 @@ import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
 
 from digits.core.examples import Labels
+from digits.core.lean import lean_import
 from digits.core.predictions import Predictions
 from digits.evaluate.calibration import expected_calibration_error
 
 
 def _scikit_learn() -> Any:
     """scikit-learn's metrics; the import takes a second, which commands that read the table do without."""
-    import sklearn.metrics
+    with lean_import("pandas"):
+        import sklearn.metrics
 
     return sklearn.metrics
 

@@ -5,9 +5,8 @@ is imported, since TensorFlow reads it just once.
 """
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from digits.core.lean import lean_import
 
 # Keras and TensorFlow import these where they are installed and work without: a third of their start.
 _OPTIONAL = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
@@ -19,20 +18,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # The networks are small, and the same bytes must come out on one machine with and without a GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
-
-@contextmanager
-def _hidden(*names: str) -> Iterator[None]:
-    """While the block runs, importing one of these packages fails, unless it was imported before."""
-    names = tuple(name for name in names if name not in sys.modules)
-    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None stands for "not there"
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
-
-
-with _hidden(*_OPTIONAL):
+with lean_import(*_OPTIONAL):
     # TensorFlow imports Keras when it is first asked for.
     import keras
     import tensorflow as tf
