@@ -5,7 +5,7 @@ from pathlib import Path
 
 from digits.core.params import load_params
 from digits.core.sources import FOLDER, load_source, source_files
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
 from digits.download.fetch import fetch
 
 
@@ -13,6 +13,7 @@ def main(root: Path = Path()) -> None:
     name = load_params(root).data.source
     source = load_source(root, name)
     print(f"{name}: {source.title} (licence: {source.licence or 'not stated'})")
+    check_unchanged()
     fetch(
         source_files(source),
         root / "data/raw" / name,
@@ -22,4 +23,4 @@ def main(root: Path = Path()) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "data.source")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
+from digits.evaluate.environment import note_environment
 from digits.evaluate.inference import logits
 from digits.evaluate.metrics import Answers
 from digits.evaluate.scores import SPLITS, Scores, save_metrics, save_scores
@@ -22,7 +23,10 @@ def main(model: str, root: Path = Path()) -> None:
             metrics = scores[split].metrics
             print(f"{split}: accuracy {metrics['accuracy']:.4f}, log loss {metrics['log_loss']:.4f}")
         save_scores(scores, folder / "scores.json")
-    save_metrics(scores, root / "metrics" / f"{model}.json")
+        check_unchanged()
+    path = root / "metrics" / f"{model}.json"
+    save_metrics(scores, path)
+    note_environment(path, root)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder
 from digits.core.params import load_params
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
 from digits.explore import summaries
 from digits.figures import data as figures
 from digits.figures.style import save
@@ -50,7 +50,8 @@ def main(root: Path = Path()) -> None:
             figures.class_images(*statistics, train.class_names, "Training images by class"),
             folder / "class_images.png",
         )
+        check_unchanged()
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "explore")

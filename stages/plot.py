@@ -8,7 +8,7 @@ from digits.core.history import History
 from digits.core.params import load_params
 from digits.core.predictions import Predictions
 from digits.core.snapshots import Snapshots
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
 from digits.evaluate.calibration import bins
 from digits.figures import model as figures
 from digits.figures.style import save
@@ -55,9 +55,10 @@ def main(model: str, root: Path = Path()) -> None:
             else:
                 figure = figures.weight_pictures(at.weights, names, title)
             save(figure, folder / f"weights_{at.step}.png")
+        check_unchanged()
     with replacing_folder(root / "tables" / model) as folder:
         save_units(judged, folder / "units.csv")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "plot")

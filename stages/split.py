@@ -5,7 +5,7 @@ from pathlib import Path
 from digits.core.files import replacing_folder, write_json
 from digits.core.params import load_params
 from digits.core.sources import load_source
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
 from digits.split.framing import measure_framing
 from digits.split.parsing import read_source
 from digits.split.splitting import split, warnings_about
@@ -28,10 +28,11 @@ def main(root: Path = Path()) -> None:
             part.save(folder / f"{name}.npz")
             print(f"{name}: {len(part)} images of {part.height} × {part.width}")
         measure_framing(splits.train).save(folder / "input.json")
+        check_unchanged()
     write_json(root / "metrics/data.json", {name: len(part) for name, part in splits._asdict().items()})
     for line in warnings_about(splits):
         print(line)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "data")

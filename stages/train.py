@@ -4,9 +4,10 @@ from pathlib import Path
 
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder
+from digits.core.history import History, Period
 from digits.core.model_input import ModelInput
 from digits.core.params import load_params
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
 from digits.core.variables import save_variables
 from digits.train.checkpoint import Checkpoint
 from digits.train.export import save_keras, save_onnx, save_tflite
@@ -22,11 +23,20 @@ def main(model: str, root: Path = Path()) -> None:
 
     checkpoint = Checkpoint(root / "checkpoints" / model, recipe, training, validation)
     progress = Progress(model, recipe.steps, done=checkpoint.step)
-    trained = train(recipe, training, validation, report=progress.show, checkpoint=checkpoint)
+    periods = list(checkpoint.periods)
+    models = root / "models" / model
+
+    def report(period: Period) -> None:
+        check_unchanged()
+        progress.show(period)
+        periods.append(period)
+        History(periods).save(models / "history.csv")  # dvc plots diff draws it meanwhile
+
+    trained = train(recipe, training, validation, report=report, checkpoint=checkpoint)
     for variable in trained.variables:
         print(f"{variable.name}: {variable.shape}")
 
-    with replacing_folder(root / "models" / model) as folder:
+    with replacing_folder(models) as folder:
         save_keras(trained.model, folder / "model.keras")
         save_tflite(trained.model, folder / "model.tflite")
         save_onnx(trained.model, folder / "model.onnx")
@@ -34,8 +44,9 @@ def main(model: str, root: Path = Path()) -> None:
         trained.history.save(folder / "history.csv")
         trained.snapshots.save(folder / "snapshots.npz")
         save_variables(trained.variables, folder / "variables.csv")
+        check_unchanged()
     checkpoint.remove()
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, "train.{model}")

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,11 +125,50 @@ def test_after_a_failed_run_the_last_good_outputs_come_back(project: Path) -> No
             dvc("repro", cwd=project)
     finally:
         params.write_text(good)
-    assert "dvc checkout brings them back" in str(failed.value)
+    assert "dvc checkout --force train@dnn brings them back" in str(failed.value)
     assert "Traceback" not in str(failed.value)
-    dvc("checkout", cwd=project)
+    dvc("checkout", "--force", "train@dnn", cwd=project)
     assert outputs(project) == before
     assert stages_run(dvc("repro", cwd=project)) == set()
+
+
+def test_curves_grow_while_a_training_runs_and_an_edit_ends_it(project: Path, tmp_path: Path) -> None:
+    history, params, lock = (project / name for name in ("models/dnn/history.csv", "params.yaml", "dvc.lock"))
+    good, recorded = params.read_text(), lock.read_bytes()
+    _, dnn = good.split("  dnn:\n")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    try:
+        params.write_text(good.replace(dnn, dnn.replace("steps: 1000", "steps: 30000")))
+        command = [sys.executable, "-m", "dvc", "repro", "train@dnn"]
+        with (tmp_path / "log").open("w") as log:
+            process = subprocess.Popen(
+                command, cwd=project, stdout=log, stderr=log, env=os.environ | {"PATH": path}
+            )
+        wait_for(lambda: ",3000," in read(history), process)
+        shown = dvc("plots", "diff", "--json", "HEAD", cwd=project)
+        drawn, _ = json.JSONDecoder().raw_decode(shown, shown.index("{"))
+        points = [json.dumps(chart["content"]["data"]["values"]) for chart in drawn["data"]["Log loss"]]
+        assert any('"step": "3000"' in values for values in points)
+        rows = read(history).count("\n")
+        wait_for(lambda: read(history).count("\n") > rows, process)
+    finally:
+        params.write_text(good)
+    assert process.wait(timeout=120)
+    assert "params.yaml, train.dnn: found an edit while this stage ran" in (tmp_path / "log").read_text()
+    assert lock.read_bytes() == recorded
+    assert stages_run(dvc("repro", cwd=project)) == set()
+
+
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def wait_for(true: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 120
+    while not true():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_an_own_file_that_changes_is_read_again(project: Path, tmp_path: Path) -> None:

@@ -202,14 +202,6 @@ def repeat(
 
 
 @app.command()
-def fingerprint() -> None:
-    """Write metrics/environment.json: what the committed results were computed on."""
-    from digits.cli.environment import main
-
-    sys.exit(main())
-
-
-@app.command()
 def metrics() -> None:
     """Show what the last run's models reach, in one table."""
     from digits.cli.metrics import main

@@ -13,7 +13,8 @@ from pydantic import FiniteFloat, TypeAdapter
 from digits.cli.comparison import Part, Results, compare
 from digits.cli.flattening import flat
 from digits.cli.output import show
-from digits.cli.revisions import commit_of
+from digits.cli.revisions import WORKSPACE, commit_of
+from digits.cli.state import check_state
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
 from digits.core.yaml_files import parse_mapping
@@ -39,6 +40,8 @@ def main(
         label = " → ".join(between)
         both = [results.of_model(model, label) for results, model in zip(both, between, strict=True)]
     comparison = compare(*both)
+    if WORKSPACE in (before, after):
+        check_state(root, "--fail-if" if conditions else None)
     failures = [(text, change) for text in conditions for change in comparison.failures(text)]
     show(comparison.as_json() if style == "json" else comparison.as_table(STYLES[style]))
     for text, change in failures:

@@ -14,6 +14,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from digits.cli.significance import mean_interval
+from digits.cli.state import check_state
 from digits.core.errors import InputError
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder, write_json
@@ -41,6 +42,7 @@ def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> i
     """
     if seeds < 2:
         raise InputError("--seeds", found=str(seeds), expected="2 or more: one has no spread", do="raise it")
+    check_state(root, "--save" if save else None)
     params = load_params(root)
     recipes = {model: _seeded(model, params.recipe(model), seeds) for model in models or params.train}
     splits = {name: Examples.load(root / f"data/splits/{name}.npz") for name in ("train", *SPLITS)}

@@ -5,16 +5,17 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from digits.cli.environment import FILE, differences, fingerprint
 from digits.cli.flattening import flat
 from digits.cli.output import show
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
+from digits.evaluate.environment import FILE, fingerprint
 
 Run = tuple[dict[str, str], dict[str, Any]]  # hashes of outputs by path, metrics by file and key
 
@@ -76,3 +77,16 @@ def compare(committed: Run, new: Run, tolerance: float) -> tuple[list[str], str]
         f"{verdict}: {len(changed)} outputs differ in bytes, {len(off)} metrics by more than the tolerance"
     )
     return [*(f"other bytes: {path}" for path in changed), *([table] if off else []), found], verdict
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return a line for each entry that differs: ``key: old → new``; of lists, what differs."""
+    before, after = flat(old), flat(new)
+    lines = []
+    for key in before | after:
+        was, now = before.get(key), after.get(key)
+        if isinstance(was, list) and isinstance(now, list):
+            was, now = sorted({*was} - {*now}), sorted({*now} - {*was})
+        if was != now:
+            lines.append(f"{key}: {was} → {now}")
+    return lines

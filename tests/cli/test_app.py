@@ -32,7 +32,6 @@ def test_help_names_every_verb() -> None:
     assert VERBS == [
         "card",
         "compare",
-        "fingerprint",
         "metrics",
         "plots",
         "predict",

@@ -1,12 +1,14 @@
 """Model cards: the run's metrics in the Hugging Face Hub's format, whatever the classes are called."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from digits.cli.report.card import main
+from digits.cli.report.card import card, main
+from digits.cli.report.results import read_results
 from digits.evaluate.scores import load_scores
 from tests.finished import finished
 
@@ -65,3 +67,8 @@ def test_digits_are_not_for_cheques(tmp_path: Path) -> None:
     assert "**Not for cheques, post codes, exams" in text
     assert front["license_name"] == "code MIT, data CC0"
     assert "handwritten-digits" in front["tags"]
+
+
+def test_results_of_several_runs_are_said_to_be(root: Path) -> None:
+    results = replace(read_results(root), mixed="not all of one run: a_b changed")
+    assert "**Careful: not all of one run: a\\_b changed.**" in card(results.models[0], results)

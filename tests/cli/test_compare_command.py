@@ -123,8 +123,12 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
         assert "McNemar" in capsys.readouterr().out
     # git brings the metrics of the commit back; the predictions are still those of the experiment.
     git(copy, "restore", ".")
-    assert run("workspace", "tried", copy, "worse", style="markdown") == 1
-    assert "McNemar" not in capsys.readouterr().out
+    assert run("workspace", "tried", copy, style="markdown") == 0
+    printed = capsys.readouterr()
+    assert "McNemar" not in printed.out
+    assert "warning: not all of one run: predictions/m changed since" in printed.err
+    with pytest.raises(InputError, match=r"--fail-if: found not all of one run"):
+        run("workspace", "tried", copy, "worse")
 
 
 @pytest.mark.parametrize(

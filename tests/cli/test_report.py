@@ -9,6 +9,7 @@ import re
 import shutil
 import webbrowser
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from digits.cli.report import page as report
 from digits.cli.report.history import changed_keys, experiments
 from digits.cli.report.network import load_network
 from digits.cli.report.pictures import digit_url, weights_url
+from digits.cli.report.results import read_results
 from digits.core.errors import InputError
 from digits.core.model_input import ModelInput
 from digits.evaluate.scores import load_scores
@@ -103,13 +105,18 @@ class TestContent:
     def test_code_and_data_are_named(self, root: Path, page: Path, tmp_path: Path) -> None:
         text = text_of(page)
         assert ": Not an experiment." in text
-        assert "dvc.lock records:" not in text
+        assert "Careful:" not in text
         assert "1 older ones have their metrics in another layout" in text
         (root / "metrics/linear.json").write_text("{}")
         text = text_of(written(root, tmp_path))
         git(root, "checkout", "--", ".")
         assert ": Not an experiment, with changes that are not committed." in text
-        assert "Not all of this is what dvc.lock records: metrics/linear.json." in text
+
+    def test_results_of_several_runs_are_said_to_be(self, root: Path, tmp_path: Path) -> None:
+        results = replace(read_results(root), mixed="not all of one run: a < b changed")
+        path = tmp_path / "index.html"
+        path.write_text(report.page(results, root), encoding="utf-8")
+        assert "Careful: not all of one run: a < b changed." in text_of(path)
 
     def test_without_git(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[str] = []

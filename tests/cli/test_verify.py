@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from digits.cli import environment, verify
+from digits.cli import verify
 from digits.core.errors import InputError
+from digits.core.files import write_json
+from digits.evaluate.environment import FILE, fingerprint
 from tests.finished import commit
 
 DVC_YAML = """
@@ -36,7 +38,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit(tmp_path, "code")
     for command in (["init", "--quiet"], ["repro", "--quiet"]):
         subprocess.run([sys.executable, "-m", "dvc", *command], cwd=tmp_path, check=True, capture_output=True)
-    environment.main(root=tmp_path)
+    write_json(tmp_path / FILE, fingerprint())
     commit(tmp_path, "a run")
     return tmp_path
 
@@ -93,3 +95,10 @@ METRICS = {"m.accuracy": 0.9, "m.rows": 1000}
 )
 def test_failures_within_the_tolerance(new: dict[str, str], new_metrics: dict[str, float]) -> None:
     assert verify.compare((SAME, METRICS), (new, new_metrics), tolerance=1e-3)[1] == "failed"
+
+
+def test_differences_by_key() -> None:
+    old = {"packages": {"numpy": "1", "keras": "3"}, "flags": ["avx", "fma"], "same": 1}
+    new = {"packages": {"numpy": "2"}, "flags": ["fma", "sse"], "same": 1}
+    lines = ["packages.numpy: 1 → 2", "packages.keras: 3 → None", "flags: ['avx'] → ['sse']"]
+    assert verify.differences(old, new) == lines

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,22 @@ import pytest
 from tests.conftest import REPOSITORY
 
 STAGE = """
+import os
 import sys
+import time
 from digits.core.errors import InputError
-from digits.core.stage import run
+from digits.core.stage import check_unchanged, run
 
 def main(what):
+    if what.startswith("edit "):
+        file, old, new = what.split()[1:]
+        text = open(file).read()
+        open(file, "w").write(text.replace(old, new))
+        check_unchanged()
+    if what == "orphan":
+        os.kill(os.getppid(), 9)
+        time.sleep(0.5)
+        check_unchanged()
     print("x" * 100_000)
     if what == "letters":
         print("\\u043d\\u0438\\u043b\\u044c")
@@ -25,7 +37,7 @@ def main(what):
     if what == "interrupt":
         raise KeyboardInterrupt
 
-run(main)
+run(main, "train.dnn")
 """
 
 
@@ -59,7 +71,32 @@ def test_output_is_whole(what: str, status: int, said: str, tmp_path: Path) -> N
 def test_under_dvc_it_says_how_the_last_outputs_come_back(what: str, status: int, tmp_path: Path) -> None:
     process = stage(what, tmp_path, DVC_STAGE="train")
     assert process.returncode == status
-    assert process.stderr.splitlines()[-1].endswith("dvc checkout brings them back")
+    assert process.stderr.splitlines()[-1].endswith("dvc checkout --force train brings them back")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ("params.yaml rate: rate:_", "params.yaml, train.dnn: found an edit while this stage ran"),
+        ("params.yaml dnn: d:", "params.yaml, train.dnn: found an edit"),
+        ("stage.py 100_000 100_001", "stage.py: found an edit"),
+        ("params.yaml steps: steps_:", ""),  # another model's
+    ],
+)
+def test_an_edit_while_it_runs_is_refused(edit: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("train:\n  linear: {steps: 1}\n  dnn: {rate: 1}\n")
+    process = stage(f"'edit {edit}'", tmp_path)
+    assert process.returncode == bool(said)
+    assert process.stderr.startswith(f"error: {said}" if said else "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the number of a parent that has ended")
+def test_a_stage_that_dvc_left_behind_ends(tmp_path: Path) -> None:
+    stage("orphan", tmp_path, "> out 2> err; true", DVC_STAGE="train")
+    deadline = time.monotonic() + 20
+    while not (said := (tmp_path / "err").read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "DVC, which started it, was killed" in said
 
 
 def test_a_mistake_of_the_project_keeps_its_traceback(tmp_path: Path) -> None:

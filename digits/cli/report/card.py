@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from digits.cli.report.rendering import environment, words
 from digits.cli.report.results import Model, Results, read_results
+from digits.cli.state import warn
 from digits.core.files import replacing
 from digits.evaluate.metrics import METRICS
 
@@ -28,6 +29,7 @@ def main(*, root: Path = Path()) -> int:
         InputError: the pipeline hasn't run.
     """
     results = read_results(root)
+    warn(results.mixed)
     for model in results.models:
         path = root / "report" / f"{model.name}.md"
         with replacing(path) as partial:

@@ -14,6 +14,7 @@ from digits.cli.report.pictures import digit_url, png_url, weights_url
 from digits.cli.report.rendering import environment, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.report.sweeps import sweeps
+from digits.cli.state import warn
 from digits.core.files import replacing
 from digits.evaluate.metrics import METRICS
 from digits.evaluate.scores import SPLITS
@@ -33,6 +34,7 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
         InputError: the pipeline hasn't run.
     """
     results = read_results(root)
+    warn(results.mixed)
     with replacing(output) as partial:
         partial.write_text(page(results, root), encoding="utf-8", newline="\n")
     address = output.resolve().as_uri()

@@ -1,13 +1,12 @@
 """The results of the last run, read for the page and the cards."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits.cli.environment import FILE as ENVIRONMENT
 from digits.cli.flattening import flat
+from digits.cli.state import mixed
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
 from digits.core.model_input import ModelInput
@@ -15,6 +14,7 @@ from digits.core.predictions import Predictions
 from digits.core.sources import Source, load_source
 from digits.core.variables import Variable, load_variables
 from digits.core.yaml_files import read_mapping
+from digits.evaluate.environment import FILE as ENVIRONMENT
 from digits.evaluate.scores import SPLITS, Scores, load_scores
 
 
@@ -55,7 +55,7 @@ class Results:
         environment: the content of metrics/environment.json; empty if there is none.
         models: in the order of dvc.yaml.
         validation: the validation split.
-        altered: the files that differ from what dvc.lock records.
+        mixed: what is not of one run, in a sentence; empty if all is.
     """
 
     source: Source
@@ -64,7 +64,7 @@ class Results:
     environment: dict[str, Any]
     models: list[Model]
     validation: Examples
-    altered: list[str]
+    mixed: str
 
 
 def read_results(root: Path) -> Results:
@@ -91,7 +91,7 @@ def read_results(root: Path) -> Results:
             else {},
             models=[_model(name, params, root, validation) for name in names if f"evaluate@{name}" in stages],
             validation=validation,
-            altered=_altered(stages, root),
+            mixed=mixed(root),
         )
     except FileNotFoundError as error:
         raise InputError(
@@ -118,18 +118,3 @@ def _model(name: str, params: dict[str, Any], root: Path, validation: Examples) 
         },
         model_input=model_input,
     )
-
-
-def _altered(stages: dict[str, Any], root: Path) -> list[str]:
-    """The data files that are there with another content than dvc.lock records."""
-    recorded = {
-        (file["path"], file["md5"])  # once, though several stages depend on it
-        for stage in stages.values()
-        for file in [*stage.get("deps", ()), *stage.get("outs", ())]
-        if not file["path"].endswith(".py")
-    }
-    return sorted({path for path, md5 in recorded if (root / path).is_file() and _md5(root / path) != md5})
-
-
-def _md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -17,7 +17,6 @@ import grpc
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from digits.cli.environment import fingerprint
 from digits.cli.sweep.definition import Sweep
 from digits.cli.sweep.results import FIGURES, Results, Trial
 from digits.cli.sweep.search import Search
@@ -25,6 +24,7 @@ from digits.core.errors import InputError
 from digits.core.examples import Examples
 from digits.core.history import Period
 from digits.core.params import Recipe
+from digits.evaluate.environment import fingerprint
 
 #: Seconds to wait for a cluster's answer.
 PATIENCE = 10.0

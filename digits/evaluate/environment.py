@@ -1,20 +1,21 @@
 """The processor, packages and settings that the bytes of a run depend on: metrics/environment.json.
 
-The file describes the machine on which the committed ``dvc.lock`` was made. It is no output of DVC: its
-hash in ``dvc.lock`` would then differ between two machines that make the same bytes.
+The file changes with the metrics that it describes. It is no output of DVC: its hash in ``dvc.lock`` would
+then differ between two machines that make the same bytes.
 """
 
+import hashlib
 import os
 import platform
 import re
-import subprocess
-from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from digits.cli.flattening import flat
+from digits.core.errors import InputError
 from digits.core.files import write_json
+from digits.core.yaml_files import read_mapping
 
 FILE = Path("metrics/environment.json")
 PACKAGE = re.compile(
@@ -27,16 +28,15 @@ THREADS = {"tensorflow_inter_op_threads": 1, "tensorflow_intra_op_threads": 1}
 VARIABLE = re.compile("GLIBC_TUNABLES|NPY_.*_CPU_FEATURES|OPENBLAS_CORETYPE|.*_(NUM|MAXIMUM)_THREADS")
 
 
-def main(*, root: Path = Path()) -> int:
-    """Write the file if it is missing or ``dvc.lock`` is not the one at HEAD; print what was done."""
-    # git diff would say that a file that was never added has not changed.
-    git = subprocess.run(["git", "status", "--porcelain", "dvc.lock"], cwd=root, capture_output=True)
-    if git.stdout or git.returncode or not (root / FILE).is_file():
+def note_environment(metrics: Path, root: Path) -> None:
+    """Write the file if ``metrics``, just written, is not what ``dvc.lock`` records of the last run."""
+    recorded: dict[str, str] = {}
+    with suppress(InputError):  # nothing has run yet
+        for stage in read_mapping(root / "dvc.lock")["stages"].values():
+            recorded |= {out["path"]: out.get("md5") for out in stage.get("outs", ())}
+    now = hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest()
+    if recorded.get(metrics.relative_to(root).as_posix()) != now:
         write_json(root / FILE, fingerprint())
-        print(f"{FILE}: describes this machine, on which dvc.lock was made")
-    else:
-        print(f"{FILE}: unchanged, since dvc.lock is the committed one")
-    return 0
 
 
 def fingerprint() -> dict[str, Any]:
@@ -55,16 +55,3 @@ def fingerprint() -> dict[str, Any]:
         "packages": {name: installed[name] for name in sorted(installed) if PACKAGE.fullmatch(name)},
         "settings": FIXED | THREADS | {k: v for k, v in os.environ.items() if VARIABLE.fullmatch(k)},
     }
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return a line for each entry that differs: ``key: old → new``; of lists, what differs."""
-    before, after = flat(old), flat(new)
-    lines = []
-    for key in before | after:
-        was, now = before.get(key), after.get(key)
-        if isinstance(was, list) and isinstance(now, list):
-            was, now = sorted({*was} - {*now}), sorted({*now} - {*was})
-        if was != now:
-            lines.append(f"{key}: {was} → {now}")
-    return lines

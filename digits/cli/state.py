@@ -1,0 +1,88 @@
+"""Whether parameters, code, models, predictions and metrics in the workspace are of one run."""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from digits.cli.flattening import flat
+from digits.core.errors import InputError
+from digits.core.yaml_files import read_mapping
+
+MEND = "dvc repro, or after git checkout also dvc checkout, puts it right"
+#: Changed things that are named; of more, how many.
+NAMED = 4
+
+
+def mixed(root: Path) -> str:
+    """What is not of one run, in a sentence; empty if all is. By ``dvc status``, which takes half a second.
+
+    What is missing is no fault: it can't be shown.
+    """
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            status = repo.status()
+    except LockError:
+        return "a run is at work: what is shown may be of two runs until it ends"
+    except NotDvcRepoError:
+        return ""  # results that were handed on
+    changed = dict.fromkeys(_changed(status))
+    names = [name for name in changed if not any(Path(other) in Path(name).parents for other in changed)]
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"not all of one run: {', '.join(names[:NAMED])}{more} changed since; {MEND}"
+
+
+def _changed(status: dict[str, list[Any]]) -> list[str]:
+    """The parameters and paths that ``dvc status`` says were modified, each stage's in turn."""
+    found = []
+    for entries in status.values():
+        for entry in entries:
+            for path, change in entry.popitem()[1].items() if isinstance(entry, dict) else ():
+                if isinstance(change, dict):
+                    found += [f"{path} ({', '.join(change)})"]
+                elif change in ("modified", "new"):
+                    found.append(path)
+    return found
+
+
+def mixed_model(model: str, root: Path) -> str:
+    """The same for one model's file, by the hashes in ``dvc.lock``: some milliseconds."""
+    try:
+        stages = read_mapping(root / "dvc.lock")["stages"]
+        params = flat(read_mapping(root / "params.yaml")["train"][model])
+        key = f"train.{model}"
+        recorded = flat(stages[f"train@{model}"]["params"]["params.yaml"])
+        path = f"models/{model}/model.tflite"
+        (md5,) = (dep["md5"] for dep in stages[f"evaluate@{model}"]["deps"] if dep["path"] == path)
+        content = (root / path).read_bytes()
+    except (InputError, KeyError, TypeError, ValueError):
+        return ""  # a model that came without its pipeline
+    if {f"{key}.{name}": value for name, value in params.items()} != recorded:
+        return f"{path} was trained with other parameters than params.yaml has; dvc repro trains it anew"
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        return f"{path} is not the one that was evaluated; {MEND}"
+    return ""
+
+
+def check_state(root: Path, option: str | None) -> None:
+    """Warn if not all is of one run; refuse it if an option is given that relies on it.
+
+    Raises:
+        InputError: see above.
+    """
+    found = mixed(root)
+    if found and option:
+        raise InputError(option, found=found, expected="results of one run", do="run dvc repro first")
+    warn(found)
+
+
+def warn(sentence: str) -> None:
+    """Say on stderr what :func:`mixed` found, if anything."""
+    if sentence:
+        print(f"warning: {sentence}", file=sys.stderr)

@@ -1,0 +1,96 @@
+"""What the commands say where parameters, models and metrics are not of one run, in a tiny DVC repository."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from digits.cli.state import mixed, mixed_model
+from tests.finished import commit, git
+
+DVC_YAML = """
+stages:
+  train:
+    matrix: {model: [m]}
+    cmd: sh wait.sh && mkdir -p models/m && cat params.yaml > models/m/model.tflite
+    params: [train.m]
+    outs: [models/m]
+  evaluate:
+    matrix: {model: [m]}
+    cmd: cat models/m/model.tflite > metrics.json
+    deps: [models/m/model.tflite]
+    metrics:
+      - metrics.json: {cache: false}
+"""
+PARAMS = "train:\n  m: {rate: 1}\n"
+
+
+def dvc(*words: str, cwd: Path) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], cwd=cwd, check=True)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With two commits of a finished run each; the second's is in the workspace."""
+    folder = tmp_path_factory.mktemp("state")
+    git(folder, "init", "--quiet")
+    dvc("init", cwd=folder)
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "wait.sh").write_text("")
+    for rate in ("0.00001", "1"):
+        (folder / "params.yaml").write_text(PARAMS.replace("1", rate))
+        dvc("repro", cwd=folder)
+        commit(folder, rate)
+    return folder
+
+
+@pytest.fixture
+def copy(repository: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(repository, tmp_path / "copy", symlinks=True))
+
+
+def test_results_of_one_run_are_passed_in_silence(repository: Path, tmp_path: Path) -> None:
+    assert (mixed(repository), mixed_model("m", repository)) == ("", "")
+    git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "clone"))
+    assert mixed(tmp_path / "clone") == ""  # DVC's files are missing, which is another thing
+    assert mixed(tmp_path) == ""
+
+
+def test_parameters_that_were_not_run(copy: Path) -> None:
+    (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
+    assert mixed(copy).startswith("not all of one run: params.yaml (train.m) changed since; dvc repro")
+    assert "trained with other parameters" in mixed_model("m", copy)
+
+
+def test_a_run_that_ended_after_training(copy: Path) -> None:
+    (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
+    dvc("repro", "train@m", cwd=copy)
+    assert mixed(copy).startswith("not all of one run: models/m/model.tflite changed since")
+    assert "not the one that was evaluated" in mixed_model("m", copy)
+
+
+def test_git_checkout_without_dvc_checkout(copy: Path) -> None:
+    git(copy, "checkout", "--quiet", "HEAD~1")
+    assert mixed(copy).startswith("not all of one run: models/m changed since")
+    assert "not the one that was evaluated" in mixed_model("m", copy)
+    dvc("checkout", cwd=copy)
+    assert (mixed(copy), mixed_model("m", copy)) == ("", "")
+
+
+def test_a_run_at_work(copy: Path) -> None:
+    (copy / "wait.sh").write_text("touch begun; while ! [ -e go ]; do sleep 0.1; done")
+    (copy / "params.yaml").write_text(PARAMS.replace("1", "3"))
+    command = [sys.executable, "-m", "dvc", "repro", "--quiet"]
+    with subprocess.Popen(command, cwd=copy, env=os.environ) as process:
+        deadline = time.monotonic() + 60
+        while not (copy / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        said = mixed(copy)
+        (copy / "go").touch()
+    assert process.returncode == 0
+    assert said.startswith("a run is at work")
+    assert mixed(copy) == ""
