@@ -9,7 +9,7 @@ from digits.cli.flattening import flat
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
-MEND = "dvc repro, or after git checkout also dvc checkout, puts it right"
+MEND = "dvc repro puts it right, or after a git checkout dvc checkout"
 #: Changed things that are named; of more, how many.
 NAMED = 4
 
@@ -30,12 +30,11 @@ def mixed(root: Path) -> str:
         return "a run is at work: what is shown may be of two runs until it ends"
     except NotDvcRepoError:
         return ""  # results that were handed on
-    changed = dict.fromkeys(_changed(status))
-    names = [name for name in changed if not any(Path(other) in Path(name).parents for other in changed)]
+    names = list(dict.fromkeys("/".join(name.split("/")[:2]) for name in _changed(status)))
     if not names:
         return ""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"not all of one run: {', '.join(names[:NAMED])}{more} changed since; {MEND}"
+    return f"not all results are of one run: {', '.join(names[:NAMED])}{more} changed; {MEND}"
 
 
 def _changed(status: dict[str, list[Any]]) -> list[str]:

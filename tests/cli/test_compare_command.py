@@ -126,8 +126,8 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
     assert run("workspace", "tried", copy, style="markdown") == 0
     printed = capsys.readouterr()
     assert "McNemar" not in printed.out
-    assert "warning: not all of one run: predictions/m changed since" in printed.err
-    with pytest.raises(InputError, match=r"--fail-if: found not all of one run"):
+    assert "warning: not all results are of one run: predictions/m changed" in printed.err
+    with pytest.raises(InputError, match=r"--fail-if: found not all results are of one run"):
         run("workspace", "tried", copy, "worse")
 
 
