@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from digits.core.examples import Examples
-from digits.core.files import replacing_folder
+from digits.core.files import replacing_folder, write_csv
 from digits.core.stage import check_unchanged, run
 from digits.evaluate.environment import note_environment
 from digits.evaluate.inference import logits
@@ -12,17 +14,22 @@ from digits.evaluate.scores import SPLITS, Scores, save_metrics, save_scores
 
 
 def main(model: str, root: Path = Path()) -> None:
-    scores = {}
+    scores, confusion = {}, []
     with replacing_folder(root / "predictions" / model) as folder:
         for split in SPLITS:
             examples = Examples.load(root / f"data/splits/{split}.npz")
             outputs = logits(root / "models" / model / "model.tflite", examples.images)
             answers = Answers.from_logits(examples.labels, outputs)
-            answers.predictions(examples.class_names).save(folder / f"{split}.csv")
-            scores[split] = Scores.of(answers, examples.class_names)
+            names, predictions = examples.class_names, answers.predictions(examples.class_names)
+            predictions.save(folder / f"{split}.csv")
+            for (actual, predicted), count in np.ndenumerate(predictions.confusion()):
+                confusion.append((split, names[actual], names[predicted], count))
+            scores[split] = Scores.of(answers, names)
             metrics = scores[split].metrics
             print(f"{split}: accuracy {metrics['accuracy']:.4f}, log loss {metrics['log_loss']:.4f}")
         save_scores(scores, folder / "scores.json")
+        # For DVC's chart: as many rows for any number of images.
+        write_csv(folder / "confusion.csv", ("split", "actual", "predicted", "count"), confusion)
         check_unchanged()
     path = root / "metrics" / f"{model}.json"
     save_metrics(scores, path)

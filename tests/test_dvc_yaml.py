@@ -246,9 +246,7 @@ def test_what_dvc_makes_us_repeat_names_every_model() -> None:
     ):
         for file in chart["y"]:
             drawn.setdefault(title.partition(",")[0], set()).add(Path(file).parent.name)
-    assert drawn == dict.fromkeys(
-        ["Log loss", "Accuracy", "Confusion on validation", "Confusion on test"], models
-    )
+    assert drawn == dict.fromkeys(["Log loss", "Accuracy", "Confusion"], models)
 
 
 def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:

@@ -1,11 +1,14 @@
 """The charts of ``dvc plots`` as one HTML file that needs no network."""
 
+import base64
 import html
+import io
 import mimetypes
 import re
 import sys
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import vl_convert
 from dvc.exceptions import NotDvcRepoError
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
+from PIL import Image
 
 from digits.cli.revisions import WORKSPACE, commit_of
 from digits.core.errors import InputError
@@ -25,10 +29,20 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
 style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'">
+<meta name="viewport" content="width=device-width">
 <title>{title}</title>
+<style>
+body {{ font-family: sans-serif; overflow-wrap: anywhere }}
+h1 {{ font-size: 1.2em }}
+.vega-embed {{ max-width: 100%; margin-bottom: 1em; overflow-x: auto; vertical-align: top }}
+.pictures {{ display: flex; flex-wrap: wrap; gap: 0 1em }}
+figure {{ margin: 1em 0 }}
+img {{ max-width: 100% }}
+</style>
 <script>{vega}</script>
 </head>
 <body>
+<h1>{title}</h1>
 {plots}
 </body>
 </html>
@@ -77,22 +91,48 @@ def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Pa
 
 
 def page(title: str, renderers: Sequence[Any]) -> str:
-    """A whole HTML document: Vega, and what DVC's renderers give, images as data URLs."""
-    plots = [_element(f"plot-{at}", renderer) for at, renderer in enumerate(renderers)]
+    """A whole HTML document: Vega, DVC's charts, and pictures as data URLs."""
+    plots = [
+        _pictures(renderer)
+        if renderer.TYPE == "image"
+        else renderer.DIV.format(id=f"plot-{number}", partial=_in_script(renderer.partial_html()))
+        for number, renderer in enumerate(renderers)
+    ]
     return PAGE.format(title=html.escape(title), vega=_in_script(_vega()), plots="\n".join(plots))
 
 
-def _element(name: str, renderer: Any) -> str:
-    if renderer.TYPE == "image":
-        kind = mimetypes.guess_type(renderer.name)[0] or "image/png"
-        return str(renderer.generate_html()).replace('src="data:image;', f'src="data:{kind};')
-    return str(renderer.DIV.format(id=name, partial=_in_script(renderer.partial_html())))
+def _pictures(renderer: Any) -> str:
+    """Return the picture of each revision, and just one where they are the same."""
+    revisions: dict[str, list[str]] = {}
+    for point in renderer.datapoints:
+        revisions.setdefault(point[renderer.SRC_FIELD], []).append(point[renderer.TITLE_FIELD])
+    figures = []
+    for source, names in revisions.items():
+        same = "the same in " if len(names) > 1 else ""
+        caption = html.escape(f"{renderer.name}: {same}{' and '.join(names)}")
+        url = _url(renderer.name, source.partition(",")[2])
+        figures.append(f'<figure><figcaption>{caption}</figcaption><img src="{url}"></figure>')
+    return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _url(name: str, content: str) -> str:
+    """Return a picture's ``data:`` URL, of a PNG as WebP: the same pixels in a third of the bytes."""
+    kind = mimetypes.guess_type(name)[0]
+    if kind == "image/png":
+        smaller = io.BytesIO()
+        with suppress(OSError), Image.open(io.BytesIO(base64.b64decode(content))) as image:
+            image.save(smaller, "WEBP", lossless=True)
+            kind, content = "image/webp", base64.b64encode(smaller.getvalue()).decode()
+    return f"data:{kind};base64,{content}"
 
 
 def _vega() -> str:
     """Vega, Vega-Lite and vega-embed as one script, which defines what DVC's charts call: ``vegaEmbed``."""
     # The menu of a chart would offer to send its data to the Vega editor on the web.
-    call = "window.vegaEmbed = (at, chart) => vegaEmbed(at, chart, {actions: {editor: false}});"
+    # Legends below a chart, an entry in a line, leave it as narrow as it can be.
+    legend = "{orient: 'bottom', columns: 1, labelLimit: 0}"
+    options = f"{{actions: {{editor: false}}, config: {{legend: {legend}}}}}"
+    call = f"window.vegaEmbed = (at, chart) => vegaEmbed(at, chart, {options});"
     # It is written as a module, whose names are its own; DVC's charts make global ones.
     return f"(() => {{{vl_convert.javascript_bundle(call)}}})();"
 
