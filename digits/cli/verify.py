@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,14 @@ from digits.core.yaml_files import read_mapping
 from digits.evaluate.environment import FILE, fingerprint
 
 Run = tuple[dict[str, str], dict[str, Any]]  # hashes of outputs by path, metrics by file and key
+
+TO_DO = {
+    "identical": "Nothing to do.",
+    "alike": "Nothing to do if the environment differs: it rounds differently. "
+    "If it is the same, make run and commit dvc.lock and metrics.",
+    "failed": "If the environment differs, make install and verify again. "
+    "If it is the same, make run and commit dvc.lock and metrics.",
+}
 
 
 def main(*, tolerance: float, root: Path = Path()) -> int:
@@ -42,15 +52,36 @@ def main(*, tolerance: float, root: Path = Path()) -> int:
         (clone / "dvc.lock").unlink()
         config = f"[cache]\n    dir = {temporary}/cache\n[core]\n    site_cache_dir = {temporary}/site\n"
         (clone / ".dvc/config.local").write_text(config)
-        if status := subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=clone).returncode:
-            print(f"failed: the new run ended with exit status {status}; see above", file=sys.stderr)
+        status, last_lines = _repro(clone)
+        if status:
+            show("\n".join(last_lines))
+            print(f"failed: dvc repro ended with exit status {status}, as above", file=sys.stderr)
             return 1
         lines, verdict = compare(committed, read_run(clone), tolerance)
         if verdict != "identical" and (clone / FILE).is_file():
             found = differences(json.loads((clone / FILE).read_bytes()), fingerprint())
-            lines += ["what differs in the environment:", *(f"  {line}" for line in found or ["nothing"])]
-    show("\n".join(["", *lines]))
+            found = [f"  {line}" for line in found or ["nothing"]]
+            lines = ["what differs in the environment:", *found, *lines]
+    show("\n".join([*lines, TO_DO[verdict]]))
     return int(verdict == "failed")
+
+
+def _repro(clone: Path) -> tuple[int, list[str]]:
+    """Run the pipeline, naming each stage as it starts; return the exit status and the last lines."""
+    last_lines: deque[str] = deque(maxlen=20)
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            last_lines.append(line.rstrip())
+            if stage := re.match("Running stage '(.+)':", line):
+                show(f"  {stage[1]}")
+    return process.returncode, list(last_lines)
 
 
 def read_run(folder: Path) -> Run:
@@ -73,10 +104,10 @@ def compare(committed: Run, new: Run, tolerance: float) -> tuple[list[str], str]
             off.append((name, *pair))
     verdict = "failed" if off else "alike" if changed else "identical"
     table = tabulate(off, ["metric", "HEAD", "new run"], disable_numparse=True)
-    found = (
-        f"{verdict}: {len(changed)} outputs differ in bytes, {len(off)} metrics by more than the tolerance"
-    )
-    return [*(f"other bytes: {path}" for path in changed), *([table] if off else []), found], verdict
+    counts = f"{len(changed)} of {len(committed[0] | new[0])} outputs differ in bytes, "
+    counts += f"{len(off)} of {len(committed[1] | new[1])} metrics by more than the tolerance"
+    lines = [*([f"other bytes: {', '.join(changed)}"] if changed else []), *([table] if off else [])]
+    return [*lines, f"{verdict}: {counts}"], verdict
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -50,11 +50,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             SCORE % ("abc", 0.9),
             0,
-            "identical: 0 outputs differ in bytes, 0 metrics by more than the tolerance",
+            "identical: 0 of 2 outputs differ in bytes, 0 of 2 metrics by more than the tolerance\nNothing",
         ),
-        (SCORE % ("xyz", 0.9005), 0, "alike: 2 outputs differ in bytes, 0 metrics"),
-        (SCORE % ("xyz", 0.8), 1, "failed: 2 outputs differ in bytes, 1 metrics"),
-        ("raise SystemExit(3)", 1, "failed: the new run ended with exit status"),
+        (SCORE % ("xyz", 0.9005), 0, "alike: 2 of 2 outputs differ in bytes, 0 of 2 metrics"),
+        (SCORE % ("xyz", 0.8), 1, "failed: 2 of 2 outputs differ in bytes, 1 of 2 metrics"),
+        ("raise SystemExit(3)", 1, "exited with 3\nfailed: dvc repro ended with exit status"),
     ],
 )
 def test_a_new_run(
@@ -66,7 +66,9 @@ def test_a_new_run(
     assert verify.main(tolerance=1e-3, root=repository) == status
     printed = "".join(capfd.readouterr())
     assert expected in printed
-    assert ("what differs in the environment:\n  nothing" in printed) == ("2 outputs differ" in expected)
+    assert ("what differs in the environment:\n  nothing" in printed) == ("2 of 2 outputs" in expected)
+    assert "\n  score\n" in printed  # the stage, as it starts
+    assert ("> python score.py" in printed) == ("exited" in expected)  # what DVC says
 
 
 def test_without_a_committed_run_there_is_nothing_to_compare(tmp_path: Path) -> None:
