@@ -6,7 +6,7 @@ DVC := $(BIN)/dvc
 MODELS := $(shell sed -n 's/^ *- models: \[\(.*\)\].*/\1/p' dvc.yaml | tr ',' ' ')
 
 .DEFAULT_GOAL := help
-.PHONY: help install run mnist sweep compare plots report repeat verify test test-all lint format lock clean
+.PHONY: help install run mnist sweep experiments compare plots report repeat verify test test-all lint format lock clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -60,6 +60,9 @@ results:
 sweep: install ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
 	$(DVC) repro split
 	@$(BIN)/digits sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
+
+experiments: install ## The experiments in git: figures, what each one changed, which is best
+	@$(BIN)/digits experiments
 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
 	@$(BIN)/digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'

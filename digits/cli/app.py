@@ -62,6 +62,23 @@ def compare(
 
 
 @app.command()
+def experiments(
+    format: Annotated[
+        Literal["table", "markdown", "json"], typer.Option(help="How they are printed.")
+    ] = "table",
+    markdown: Annotated[bool, typer.Option("--markdown", help="The same as --format markdown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Show the experiments in git, what each one changed, and which is best on validation.
+
+    They are the commits up to HEAD whose message begins 'experiment: ', and what dvc exp run made.
+    """
+    from digits.cli.experiments import main
+
+    sys.exit(main("json" if as_json else "markdown" if markdown else format))
+
+
+@app.command()
 def predict(
     images: Annotated[
         list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")

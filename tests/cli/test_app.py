@@ -32,6 +32,7 @@ def test_help_names_every_verb() -> None:
     assert VERBS == [
         "card",
         "compare",
+        "experiments",
         "metrics",
         "plots",
         "predict",

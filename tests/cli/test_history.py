@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from digits.cli.report.history import experiments
+from digits.cli.history import read_experiments
 from tests.conftest import REPOSITORY
 
 LINEAR = ("linear baseline", "linear tuned")
@@ -78,11 +80,11 @@ def test_the_story_that_the_metrics_tell(fresh: Path) -> None:
     assert baseline < tuned < course < wider
 
 
-def test_the_page_lists_them(fresh: Path) -> None:
-    found = {experiment.title: experiment for experiment in reversed(experiments(fresh))}  # the newest wins
+def test_the_reader_finds_them(fresh: Path) -> None:
+    found = {experiment.name: experiment for experiment in read_experiments(fresh)[0]}  # the newest wins
     assert {*LINEAR, *DNN} <= found.keys()
     for title, model in ((LINEAR[1], "linear"), (DNN[3], "dnn")):
-        assert found[title].metrics[model, "test", "accuracy"] == accuracy(title, model, fresh)
+        assert found[title].metrics[model]["test"]["accuracy"] == accuracy(title, model, fresh)
 
 
 def test_params_diff_between_experiments(fresh: Path) -> None:
@@ -104,6 +106,19 @@ def test_exp_show_lists_the_history(fresh: Path) -> None:
     (row,) = (row for row in shown if row["rev"] == commit_of("dnn wider", fresh))
     figures = row["data"]["metrics"]["metrics/dnn.json"]["data"]
     assert figures["test"]["accuracy"] == accuracy("dnn wider", "dnn", fresh)
+
+
+def test_the_documents_show_what_is_there(fresh: Path) -> None:
+    document = (REPOSITORY / "docs/experiments.md").read_text(encoding="utf-8")
+    printed = output(sys.executable, "-m", "digits", "experiments", cwd=fresh)
+    rows = re.findall(r"^[0-9a-f]{7} .*", document, re.MULTILINE)
+    assert len(rows) == 4
+    assert set(rows) <= set(printed.splitlines())
+    command = document.partition("dvc exp show --hide-workspace")[2].partition("\n```")[0]
+    words = ("exp", "show", "--md", "--hide-workspace", *shlex.split(command))
+    lines = output(sys.executable, "-m", "dvc", *words, cwd=fresh).strip().splitlines()
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 160
 
 
 def test_each_experiment_changes_params_lock_and_metrics_together(fresh: Path) -> None:

@@ -21,7 +21,6 @@ from PIL import Image
 
 from digits.cli.predict import predict
 from digits.cli.report import page as report
-from digits.cli.report.history import changed_keys, experiments
 from digits.cli.report.network import load_network
 from digits.cli.report.pictures import digit_url, weights_url
 from digits.cli.report.results import read_results
@@ -31,7 +30,7 @@ from digits.evaluate.scores import load_scores
 from tests.browser import Opened, needs_browser, opened
 from tests.finished import commit, finished, git
 
-MODELS, SPLITS, IN_GIT = ("linear", "dnn"), ("validation", "test"), ("accuracy", "log_loss", "macro_f1")
+MODELS, SPLITS = ("linear", "dnn"), ("validation", "test")
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +105,7 @@ class TestContent:
         text = text_of(page)
         assert ": Not an experiment." in text
         assert "Careful:" not in text
-        assert "1 older ones have their metrics in another layout" in text
+        assert "1 more have metrics or parameters in an older layout" in text
         (root / "metrics/linear.json").write_text("{}")
         text = text_of(written(root, tmp_path))
         git(root, "checkout", "--", ".")
@@ -146,29 +145,6 @@ class TestContent:
             shutil.copy(root / name, tmp_path)
         with pytest.raises(InputError, match=r"validation\.npz: found no such file, .*; dvc repro split"):
             written(tmp_path, tmp_path)
-
-
-class TestHistory:
-    def test_experiments_are_commits_whose_message_begins_so(self, root: Path) -> None:
-        second, first, old = experiments(root)
-        assert [found.title for found in (old, first, second)] == ["long ago", "the first", "more dropout"]
-        assert first.metrics.keys() == set(itertools.product(MODELS, SPLITS, IN_GIT))
-        assert (old.metrics, second.metrics["dnn", "test", "accuracy"]) == ({}, 0.125)
-        assert changed_keys([second, first]) == ["train.dnn.dropout"]
-
-    def test_files_that_cannot_be_read_are_left_out(self, tmp_path: Path) -> None:
-        folder = tmp_path / "inside"
-        (folder / "metrics").mkdir(parents=True)
-        (folder / "params.yaml").write_text("train: {a: {x: 1}, b: {x: 1}, c: {x: 1}, gone: {x: 1}}")
-        (folder / "metrics/a.json").write_text("{")
-        (folder / "metrics/b.json").write_text('{"accuracy": 0.5}')
-        (folder / "metrics/c.json").write_text('{"test": {"accuracy": 0.5}}')
-        commit(tmp_path, "experiment: damaged metrics")
-        (folder / "params.yaml").write_text("train: [")
-        commit(tmp_path, "experiment: damaged\u2028params")
-        params, metrics = experiments(folder)
-        assert (params.title, params.params) == ("damaged\u2028params", {})
-        assert metrics.metrics == {("c", "test", "accuracy"): 0.5}
 
 
 def pixels(png: bytes) -> np.ndarray[Any, Any]:
@@ -272,7 +248,7 @@ class TestInABrowser:
     def test_experiments_are_sorted(self, seen: Opened) -> None:
         head = seen.page.locator(".sortable thead th", has_text="dnn test accuracy")
         titles = seen.page.locator(".sortable tbody th")
-        orders = {"ascending": "more dropout", "descending": "the first", "none": "more dropout"}
+        orders = {"ascending": "more dropout", "descending": "the first", "none": "the first"}
         for order, first in orders.items():
             head.locator("button").click()
             assert (head.get_attribute("aria-sort"), titles.first.text_content()) == (order, first)

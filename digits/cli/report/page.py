@@ -7,8 +7,9 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
+from digits.cli.experiments import FIGURES, MARK, describe, verdicts
 from digits.cli.flattening import flat
-from digits.cli.report.history import Experiment, changed_keys, experiments, git
+from digits.cli.history import git, read_experiments
 from digits.cli.report.network import load_network
 from digits.cli.report.pictures import digit_url, png_url, weights_url
 from digits.cli.report.rendering import environment, words
@@ -23,8 +24,6 @@ from digits.evaluate.scores import SPLITS
 MOST_NUMBERS = 500_000
 #: Pictures of mistakes of each model.
 MISTAKES = 150
-#: Metrics in the table of experiments, by split.
-COMPARED = (("validation", "accuracy"), ("test", "accuracy"), ("test", "log_loss"))
 
 
 def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
@@ -56,8 +55,8 @@ def page(results: Results, root: Path) -> str:
         for model in drawn
     ]
     model_input = results.models[0].model_input
-    history = experiments(root)
-    heads, rows = _experiment_table([experiment for experiment in history if experiment.metrics])
+    history, left_out = read_experiments(root)
+    rows = describe(history)
     keys = dict.fromkeys(key for model in results.models for key in model.recipe)
     template = environment(autoescape=True).get_template("page.html")
     return template.render(
@@ -75,9 +74,11 @@ def page(results: Results, root: Path) -> str:
         environment=flat(results.environment),
         commit=git(root, "log", "-1", "--format=%h: %s").decode(errors="replace").strip(),
         changes=git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"),
-        experiment_heads=heads,
         experiments=rows,
-        left_out=sum(not experiment.metrics for experiment in history),
+        experiment_models=list(dict.fromkeys(model for row in rows for model in row.models)),
+        experiment_figures=list(FIGURES),
+        experiment_notes=[MARK, *verdicts(rows)],
+        left_out=left_out,
         sweeps=list(sweeps(root)),
     )
 
@@ -102,21 +103,3 @@ def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
             for row in wrong[:MISTAKES]
         ],
     }
-
-
-def _experiment_table(history: list[Experiment]) -> tuple[list[str], list[list[str]]]:
-    """The heads of the columns, and a row for each experiment."""
-    keys = changed_keys(history)
-    models = dict.fromkeys(model for experiment in history for model, _, _ in experiment.metrics)
-    columns = [(model, *compared) for model in models for compared in COMPARED]
-    heads = [f"{model} {split} {METRICS[metric].label}" for model, split, metric in columns]
-    rows = [
-        [
-            experiment.title,
-            *(f"{experiment.metrics[key]:.4f}" if key in experiment.metrics else "" for key in columns),
-            *(words(experiment.params.get(key)) for key in keys),
-            experiment.commit[:7],
-        ]
-        for experiment in history
-    ]
-    return ["experiment", *heads, *(key.removeprefix("train.") for key in keys), "commit"], rows

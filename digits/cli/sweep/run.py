@@ -8,8 +8,8 @@ from pathlib import Path
 from dvc.repo import Repo
 from tqdm import tqdm
 
+from digits.cli.history import git
 from digits.cli.output import show
-from digits.cli.report.history import git
 from digits.cli.sweep.definition import load_sweep
 from digits.cli.sweep.results import FOLDER, Results, Trial, results_key
 from digits.core.errors import InputError
