@@ -48,13 +48,19 @@ class Experiment:
         old, new = self.before.params if self.before else self.params, self.params
         return {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The name and what was tried, by which an experiment that is run again is known."""
+        tried = {key: value for key, value in self.params.items() if key.startswith(("data.", "train."))}
+        return self.name, str(sorted((key, str(value)) for key, value in tried.items() if value))
+
     def same_as(self, other: "Experiment") -> bool:
         """Return whether both have the same parameters and metrics."""
         return (self.params, self.metrics) == (other.params, other.metrics)
 
 
 def read_experiments(root: Path) -> tuple[list[Experiment], int]:
-    """Return the experiments that have metrics, and how many others there are.
+    """Return the experiments that have metrics and were not run again later, and how many others there are.
 
     First the commits that led to HEAD, the oldest first; then DVC's experiments and the workspace, where they
     hold results that nothing before has.
@@ -71,7 +77,10 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
     # git's --grep looks at every line of a message.
     ours = [(commit, subject) for commit, _, subject in lines if subject.startswith(PREFIX)]
     commits = in_git([(commit, subject.removeprefix(PREFIX)) for commit, subject in ours])
-    found = [one for one in commits if one.metrics]
+    # Run again under its name, with other code or on another machine: the last run counts.
+    last = {one.identity: one for one in commits if one.metrics}
+    found = [one for one in commits if last.get(one.identity) is one]
+    left_out = len(commits) - len(found)
     found = [replace(one, before=before) for before, one in zip([None, *found], found, strict=False)]
     ends = in_git([(commit, name) for commit, *_, name in from_dvc])
     starts = in_git([(folder + rest, (folder + rest)[:7]) for _, folder, rest, _ in from_dvc])
@@ -83,7 +92,7 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
     for one, start in others:
         if one.metrics and not any(one.same_as(other) for other in found):
             found.append(replace(one, before=start))
-    return found, sum(not one.metrics for one in commits + ends)
+    return found, left_out + sum(not one.metrics for one in ends)
 
 
 def git(root: Path, *words: str, text: str = "") -> bytes:

@@ -101,6 +101,19 @@ def test_each_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str
     assert r"| the first \| of four | mnist | linear<br>dnn | 0.8000<br>0.9000 |" in " ".join(line.split())
 
 
+def test_what_was_run_again_is_shown_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for accuracy, dropout, name in ((0.8, 0.0, "a"), (0.7, 0.1, "b"), (0.9, 0.0, "a"), (0.6, 0.2, "b")):
+        write(root, {"m": (accuracy, 0.5, 0.5)}, m={"dropout": dropout})
+        commit(root, f"experiment: {name}")
+    found = document(root, capsys)
+    assert [(row["name"], row["changed"]) for row in found["experiments"]] == [
+        ("b", "the first"),
+        ("a", "m dropout 0.1 → 0"),
+        ("b", "m dropout 0 → 0.2"),
+    ]
+    assert found["left_out"] == 1
+
+
 def test_long_names_are_wrapped(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for rows in (100, 2000):
         write(root, {"m": (0.8, 12.5, 0.8)}, data={"source": "a_long_name_of_a_source", "rows": rows})
@@ -159,7 +172,7 @@ def test_what_cannot_be_read_is_left_out_and_counted(root: Path, capsys: pytest.
     assert (one.metrics, left_out) == ({"c": {"test": {"accuracy": 0.5}}}, 1)
     assert main("table", root=folder) == 0
     printed = capsys.readouterr().out
-    assert "\n1 more have metrics or parameters in an older layout, and are left out.\n" in printed
+    assert "\n1 more are left out: " in printed
     assert document(folder, capsys)["experiments"][0]["best"] is None
 
 

@@ -105,7 +105,7 @@ class TestContent:
         text = text_of(page)
         assert ": Not an experiment." in text
         assert "Careful:" not in text
-        assert "1 more have metrics or parameters in an older layout" in text
+        assert "1 more are left out" in text
         (root / "metrics/linear.json").write_text("{}")
         text = text_of(written(root, tmp_path))
         git(root, "checkout", "--", ".")
