@@ -73,9 +73,8 @@ def main(style: str, *, root: Path = Path()) -> int:
         return 0
     notes = [MARK, *verdicts(rows)] if rows else [NONE_YET]
     if left_out:
-        notes.append(
-            f"{left_out} more are left out: their metrics or parameters have an older layout, or they were run again later."
-        )
+        why = "their metrics or parameters have an older layout, or they were run again later"
+        notes.append(f"{left_out} more are left out: {why}.")
     if shallow == b"true":
         notes.append("This clone is shallow: git fetch --unshallow brings older experiments.")
     if style == "markdown":
