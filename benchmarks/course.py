@@ -12,7 +12,7 @@ from benchmarks.measuring import clone, run, set_param, set_source
 from digits.core.params import load_params
 
 SEEDS = range(5)
-BASELINE: dict[str, object] = {"learning_rate": 0.02, "steps": 100, "batch_size": 10, "snapshots": []}
+BASELINE: dict[str, object] = {"learning_rate": 0.02, "steps": 100, "batch_size": 10}
 #: Name, model, changes of recipe course, and the course's figures in the order of Result, which are those of
 #: the same recipes with TensorFlow 2.15's Estimators and seed 0.
 CASES: tuple[tuple[str, str, dict[str, object], tuple[float | None, ...]], ...] = (

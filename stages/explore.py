@@ -12,6 +12,11 @@ from digits.explore import summaries
 from digits.figures import data as figures
 from digits.figures.style import save
 
+#: Images of each class on the contact sheet.
+PER_CLASS = 10
+#: Which images are shown.
+SEED = 0
+
 
 def main(root: Path = Path()) -> None:
     params = load_params(root).explore
@@ -26,12 +31,12 @@ def main(root: Path = Path()) -> None:
         counts = {name: split.rows_per_class() for name, split in splits.items()}
         save(figures.class_counts(counts, "Examples of each class"), folder / "classes.png")
 
-        number = int(np.random.default_rng(params.seed).integers(len(train)))
+        number = int(np.random.default_rng(SEED).integers(len(train)))
         label = train.class_names[train.labels[number]]
         title = f"Training example {number}: labelled {label}"
         save(figures.example(train.images[number], train.pixel_maximum, title), folder / "example.png")
 
-        rows = summaries.sample_per_class(train, params.per_class, params.seed)
+        rows = summaries.sample_per_class(train, PER_CLASS, SEED)
         save(
             figures.contact_sheet(train, rows, "Training examples of each class"),
             folder / "contact_sheet.png",

@@ -6,7 +6,6 @@ from digits.core.files import replacing_folder, write_json
 from digits.core.params import load_params
 from digits.core.sources import load_source
 from digits.core.stage import check_unchanged, run
-from digits.split.framing import measure_framing
 from digits.split.parsing import read_source
 from digits.split.splitting import split, warnings_about
 
@@ -27,7 +26,6 @@ def main(root: Path = Path()) -> None:
         for name, part in splits._asdict().items():
             part.save(folder / f"{name}.npz")
             print(f"{name}: {len(part)} images of {part.height} × {part.width}")
-        measure_framing(splits.train).save(folder / "input.json")
         check_unchanged()
     write_json(root / "metrics/data.json", {name: len(part) for name, part in splits._asdict().items()})
     for line in warnings_about(splits):

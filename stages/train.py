@@ -5,12 +5,12 @@ from pathlib import Path
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder
 from digits.core.history import History, Period
-from digits.core.model_input import ModelInput
 from digits.core.params import load_params
 from digits.core.stage import check_unchanged, run
 from digits.core.variables import save_variables
 from digits.train.checkpoint import Checkpoint
 from digits.train.export import save_keras, save_onnx, save_tflite
+from digits.train.framing import measure_framing
 from digits.train.progress import Progress
 from digits.train.training import train
 
@@ -19,7 +19,6 @@ def main(model: str, root: Path = Path()) -> None:
     recipe = load_params(root).recipe(model)
     splits = root / "data/splits"
     training, validation = Examples.load(splits / "train.npz"), Examples.load(splits / "validation.npz")
-    model_input = ModelInput.load(splits / "input.json")
 
     checkpoint = Checkpoint(root / "checkpoints" / model, recipe, training, validation)
     progress = Progress(model, recipe.steps, done=checkpoint.step)
@@ -40,7 +39,7 @@ def main(model: str, root: Path = Path()) -> None:
         save_keras(trained.model, folder / "model.keras")
         save_tflite(trained.model, folder / "model.tflite")
         save_onnx(trained.model, folder / "model.onnx")
-        model_input.save(folder / "input.json")
+        measure_framing(training).save(folder / "input.json")
         trained.history.save(folder / "history.csv")
         trained.snapshots.save(folder / "snapshots.npz")
         save_variables(trained.variables, folder / "variables.csv")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from digits.core.examples import Examples
-from digits.split.framing import measure_framing
+from digits.train.framing import measure_framing
 from stages import evaluate, plot, train
 from tests import tiny
 from tests.conftest import REPOSITORY

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.core.model_input import ModelInput
-from digits.split.framing import centre_of_mass, extents
+from digits.train.framing import centre_of_mass, extents
 
 #: A pixel has ink if it differs from the background by more than this share of what differs most.
 INK = 0.2

@@ -25,8 +25,6 @@ class Data(Section):
 
 class Explore(Section):
     pixel: int = Field(gt=0)
-    per_class: int = Field(gt=0, le=50)
-    seed: Seed
 
 
 class Augmentation(Section):
@@ -50,7 +48,6 @@ class Recipe(Section):
 
     hidden_units: list[Units] = Field(description="of each hidden layer; none: a linear classifier")
     dropout: float = Field(ge=0, lt=1, description="share of each hidden layer's outputs")
-    l1: float = Field(ge=0, allow_inf_nan=False)
     l2: float = Field(ge=0, allow_inf_nan=False)
     optimizer: Literal["adagrad", "adam", "adamw", "sgd"]
     learning_rate: float = Field(gt=0, allow_inf_nan=False)
@@ -58,10 +55,11 @@ class Recipe(Section):
     batch_size: int = Field(gt=0, le=1_000_000)
     steps: int = Field(gt=0, le=100_000_000)
     periods: int = Field(gt=0, le=100_000)
-    snapshots: list[Step]
     seed: Seed
 
-    # Options of recipes/ that the course doesn't have.
+    # What most leave out.
+    snapshots: list[Step] | None = Field(None, description="None: after 10, 100 and all steps")
+    l1: float = Field(0.0, ge=0, allow_inf_nan=False)
     normalization: Literal["batch"] | None = None
     input_dropout: float = Field(0.0, ge=0, lt=1, description="share of the pixels")
     initial_accumulator: float = Field(0.1, ge=0, allow_inf_nan=False, description="of adagrad")
@@ -77,13 +75,21 @@ class Recipe(Section):
             raise ValueError(
                 f"{self.periods} periods of {self.steps} steps, expected steps to be a multiple of periods"
             )
-        if late := [step for step in self.snapshots if step > self.steps]:
+        snapshots = self.snapshots or []
+        if late := [step for step in snapshots if step > self.steps]:
             raise ValueError(
                 f"a snapshot at step {late[0]} of {self.steps}, expected snapshots up to the last step"
             )
-        if self.snapshots != sorted(set(self.snapshots)):
-            raise ValueError(f"snapshots {self.snapshots}, expected rising steps")
+        if snapshots != sorted(set(snapshots)):
+            raise ValueError(f"snapshots {snapshots}, expected rising steps")
         return self
+
+    @property
+    def snapshot_steps(self) -> list[int]:
+        """The steps after which the first layer's weights are kept."""
+        if self.snapshots is None:
+            return sorted({step for step in (10, 100, self.steps) if step <= self.steps})
+        return self.snapshots
 
 
 class Plot(Section):

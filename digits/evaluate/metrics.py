@@ -124,7 +124,7 @@ METRICS = {
     for metric in (
         Metric("accuracy", "accuracy", True, accuracy, in_git=True),
         Metric("log_loss", "log loss", False, log_loss, in_git=True),
-        Metric("macro_f1", "macro F1", True, macro_f1, in_git=True),
+        Metric("macro_f1", "macro F1", True, macro_f1),
         Metric(
             "log_loss_of_predicted_classes",
             "log loss of predicted classes",

@@ -91,7 +91,7 @@ def train(
         optimizer=_optimizer(recipe),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
         # Callbacks are called after so many steps: one call for each step would take longer than the step.
-        steps_per_execution=math.gcd(period_steps, *recipe.snapshots),
+        steps_per_execution=math.gcd(period_steps, *recipe.snapshot_steps),
         jit_compile=False,
     )
     watcher = _Watcher(model, recipe, train, validation, report, checkpoint)
@@ -134,7 +134,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = int(self.model.optimizer.iterations.numpy())
-        if step in self.recipe.snapshots:
+        if step in self.recipe.snapshot_steps:
             with _averaged(self.model):
                 self.snapshots.append(_snapshot(step, self.model, self.train))
 

@@ -13,7 +13,7 @@ from digits.cli.framing import frame
 from digits.core.examples import Examples
 from digits.core.model_input import ModelInput
 from digits.core.params import load_params
-from digits.split.framing import measure_framing
+from digits.train.framing import measure_framing
 from tests.cli.test_predict import TAKES, stroke
 from tests.conftest import REPOSITORY
 

@@ -11,8 +11,8 @@ import yaml
 from digits.cli import repeat
 from digits.core.errors import InputError
 from digits.evaluate.scores import load_scores
-from digits.split.framing import measure_framing
 from digits.train import training
+from digits.train.framing import measure_framing
 from stages import evaluate, train
 from tests import tiny
 from tests.conftest import REPOSITORY

@@ -23,7 +23,7 @@ from digits.cli.sweep.run import _check_committed
 from digits.cli.sweep.search import Search
 from digits.core.errors import InputError
 from digits.core.params import load_params
-from digits.split.framing import measure_framing
+from digits.train.framing import measure_framing
 from stages import train
 from tests import tiny
 from tests.conftest import REPOSITORY

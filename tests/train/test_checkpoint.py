@@ -13,10 +13,10 @@ import pytest
 from digits.core.examples import Examples
 from digits.core.history import History, Period
 from digits.core.params import Recipe
-from digits.split.framing import measure_framing
 from digits.train import checkpoint
 from digits.train.backend import keras
 from digits.train.checkpoint import Checkpoint
+from digits.train.framing import measure_framing
 from digits.train.training import Trained, train
 from tests import tiny
 from tests.conftest import REPOSITORY

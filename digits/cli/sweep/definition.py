@@ -81,7 +81,7 @@ class Sweep(Section):
         for key, value in copy.deepcopy(flat(base.model_dump()) | parameters).items():
             section, _, name = key.rpartition(".")
             (settings.setdefault(section, {}) if section else settings)[name] = value
-        if "steps" in parameters and "snapshots" not in parameters:
+        if "steps" in parameters and base.snapshots and "snapshots" not in parameters:
             settings["snapshots"] = [step for step in base.snapshots if step <= settings["steps"]]
         return [validated(Recipe, settings | {"seed": seed}, path=where, key="space") for seed in self.seeds]
 

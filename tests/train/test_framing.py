@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from digits.core.examples import Examples
-from digits.split.framing import measure_framing
+from digits.train.framing import measure_framing
 
 
 def examples(images: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> Examples:
