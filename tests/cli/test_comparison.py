@@ -62,15 +62,15 @@ def test_counts_are_compared_without_predictions(lost: int, expected: str) -> No
 @pytest.mark.parametrize("metrics", [{TEST: {}}, {("linear", "test"): {"accuracy": 0.9}}])
 def test_a_figure_or_a_model_that_is_gone_is_a_failure(metrics: dict[Any, Any]) -> None:
     gone = compared(0, 0, metrics=metrics).failures("worse")
-    assert [change.metric for change in gone] == ["accuracy", "log_loss", "macro_f1"]
+    assert [change.metric for change in gone] == ["accuracy", "log_loss"]
     assert {change.verdict for change in gone} == {"gone"}
 
 
 def test_metrics_that_one_revision_lacks() -> None:
-    old, new = ({TEST: {"accuracy": 0.9}}, {TEST: {"accuracy": 0.9, "macro_f1": 0.8, "brier_score": 0.2}})
+    old, new = ({TEST: {"accuracy": 0.9}}, {TEST: {"accuracy": 0.9, "log_loss": 0.8, "brier_score": 0.2}})
     unchanged, added = compared(0, 0, {"metrics": old}, metrics=new).changes
     assert unchanged.verdict == "no change"
-    assert added == (*TEST, "macro_f1", None, 0.8, None, "not tested", "not in before")
+    assert added == (*TEST, "log_loss", None, 0.8, None, "not tested", "not in before")
 
 
 def test_rounding_is_no_change() -> None:

@@ -84,6 +84,20 @@ def test_what_a_recipe_may_say(changes: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({"steps": 6, "periods": 1}, [6]),
+        ({"steps": 100, "periods": 1}, [10, 100]),
+        ({"steps": 500, "periods": 1}, [10, 100, 500]),
+        ({"snapshots": []}, []),
+        ({"snapshots": [2, 4]}, [2, 4]),
+    ],
+)
+def test_snapshots_follow_the_steps(changes: dict[str, object], steps: list[int]) -> None:
+    assert tiny.recipe(**({"snapshots": None} | changes)).snapshot_steps == steps
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"periods": 4}, "4 periods of 6 steps, expected steps to be a multiple of periods"),
