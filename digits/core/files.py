@@ -30,7 +30,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """An empty folder to fill; it becomes ``path`` when the block ends well, and is removed otherwise."""
+    """An empty folder to fill; it becomes ``path`` when the block ends well, and is removed otherwise.
+
+    Where ``path`` is a link to a folder, as to one on another disk, that folder is replaced.
+    """
+    path = path.resolve()
     with replacing(path) as partial:
         partial.mkdir()
         yield partial

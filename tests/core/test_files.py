@@ -34,6 +34,17 @@ def test_replacing_folder_leaves_the_new_files_alone(tmp_path: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["linear"]
 
 
+def test_replacing_folder_follows_a_link_to_another_disk(tmp_path: Path) -> None:
+    (tmp_path / "disk/splits").mkdir(parents=True)
+    (tmp_path / "disk/splits/old.npz").touch()
+    (tmp_path / "splits").symlink_to(tmp_path / "disk/splits")
+    with replacing_folder(tmp_path / "splits") as partial:
+        (partial / "new.npz").touch()
+    assert (tmp_path / "splits").is_symlink()
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert names == {"disk", "disk/splits", "disk/splits/new.npz", "splits"}
+
+
 def test_replacing_folder_keeps_the_old_files_when_writing_fails(tmp_path: Path) -> None:
     folder = tmp_path / "linear"
     folder.mkdir()
