@@ -36,6 +36,7 @@ def parse_mapping(text: str, where: object) -> dict[str, Any]:
         # DVC's parser: another would read 010 or 1e-3 as something else than dvc.lock records.
         document = YAML(typ="safe").load(text)
     except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        refuse_conflict(text, where)
         # ruamel.yaml lets Python's own errors through for a wrong date, number, tag or key.
         mark = getattr(error, "problem_mark", None)
         where = f"{where}, line {mark.line + 1}" if mark else where
@@ -44,6 +45,17 @@ def parse_mapping(text: str, where: object) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(where, found=excerpt(document), expected="keys with values", do="fix the file")
     return document
+
+
+def refuse_conflict(text: str, where: object) -> None:
+    """Raise an InputError if a merge left conflict markers in the text, which errors call ``where``."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("<<<<<<< "):
+            found, do = (
+                "conflict markers of a git merge",
+                "git checkout --ours FILE, or --theirs FILE, takes one",
+            )
+            raise InputError(f"{where}, line {number}", found=found, expected="one side", do=do)
 
 
 def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:

@@ -47,6 +47,7 @@ def test_values_as_yaml_1_2_reads_them(tmp_path: Path, text: str, value: object)
         (b"- a", ["a.yaml: found ['a']", "expected keys with values"]),
         (b"a: 1\n\tb: 2", ["a.yaml, line 2", "a tab character"]),
         (b"a: 1\nb: c: d", ["a.yaml, line 2", "mapping values are not allowed"]),
+        (b"a: 1\n<<<<<<< HEAD\nb: 2\n=======\n", ["a.yaml, line 2", "conflict markers of a git merge"]),
         (b'a: "b', ["a.yaml, line 1", "unexpected end of stream"]),
         (b"a: *b", ["a.yaml, line 1", "undefined alias"]),
         (b"a: 1\n---\nb: 2", ["a.yaml, line 2", "another document"]),

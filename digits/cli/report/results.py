@@ -1,11 +1,11 @@
 """The results of the last run, read for the page and the cards."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from digits.cli.flattening import flat
+from digits.cli.json_files import read_json
 from digits.cli.state import mixed
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
@@ -85,10 +85,8 @@ def read_results(root: Path) -> Results:
         return Results(
             source=load_source(root, params["data.source"]),
             params=params,
-            rows=json.loads((root / "metrics/data.json").read_bytes()),
-            environment=json.loads((root / ENVIRONMENT).read_bytes())
-            if (root / ENVIRONMENT).exists()
-            else {},
+            rows=read_json(root, "metrics/data.json", dict),
+            environment=read_json(root, str(ENVIRONMENT), dict) if (root / ENVIRONMENT).exists() else {},
             models=[_model(name, params, root, validation) for name in names if f"evaluate@{name}" in stages],
             validation=validation,
             mixed=mixed(root),
