@@ -6,6 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.events import AliasEvent
 
 from digits.cli.flattening import flat
 from digits.cli.output import show
@@ -63,7 +64,7 @@ def read_recipe(name: str, root: Path, *, within: tuple[str, ...] = ()) -> Any:
         )
     settings = read_mapping(path)
     if name == COMPLETE:
-        return _yaml().load(path.read_text(encoding="utf-8"))
+        return _load(path)
     base = settings.pop("extends", COMPLETE)
     if base in (name, *within):
         raise InputError(path, found=f"extends: {base}", expected="another recipe", do="change it")
@@ -97,7 +98,21 @@ def _flow(value: Any) -> Any:
 
 def read_params(root: Path) -> Any:
     """params.yaml with its comments, to be changed and written anew."""
-    return _yaml().load((root / FILE).read_text(encoding="utf-8"))
+    return _load(root / FILE)
+
+
+def _load(path: Path) -> Any:
+    """Return a YAML file with its comments; an InputError if it has an alias: two places would change."""
+    text = path.read_text(encoding="utf-8")
+    for event in _yaml().parse(text):
+        if isinstance(event, AliasEvent):
+            raise InputError(
+                f"{path.name}, line {event.start_mark.line + 1}",
+                found=f"the alias *{event.anchor}",
+                expected="values that no other section shares",
+                do="write them out here",
+            )
+    return _yaml().load(text)
 
 
 def write_params(document: Any, root: Path, *, title: str | None = None) -> None:

@@ -273,6 +273,17 @@ class TestResults:
         shift = load_params(root).recipe("dnn").augmentation.shift
         assert shift == results.trials[1].parameters["augmentation.shift"]
 
+    def test_apply_refuses_values_that_two_models_share(self, results: Results, root: Path) -> None:
+        path = root / "params.yaml"
+        before = path.read_text().replace("  linear:\n", "  linear: &base\n")
+        before = before.replace("  dnn:\n", "  dnn:\n    <<: *base\n")
+        path.write_text(before)
+        with pytest.raises(
+            InputError, match=r"params\.yaml, line \d+: found the alias \*base, expected values"
+        ):
+            apply.main("mine", trial=None, root=root)
+        assert path.read_text() == before
+
     def test_apply_needs_a_trial_that_did_not_fail(self, results: Results, root: Path) -> None:
         for number in (3, 7):
             with pytest.raises(InputError, match=f"found no trial {number}, or one that failed"):
