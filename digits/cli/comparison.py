@@ -17,6 +17,9 @@ from digits.evaluate.metrics import METRICS, wilson_interval
 #: Two processors, which add up in another order, were seen to differ by 1e-8.
 ROUNDING = 1e-6
 
+#: Columns of a terminal that a table fits into.
+WIDTH = 120
+
 Part = tuple[str, str]  # model and split
 Verdict = Literal["no change", "within noise", "better", "worse", "not tested", "other data", "gone"]
 
@@ -97,26 +100,19 @@ class Comparison:
 
     def as_table(self, style: str) -> str:
         """Return parameters and metrics as text, in one of tabulate's styles (``simple``, ``github``)."""
-        params = tabulate(
-            [(key, *values) for key, values in self.params.items()],
-            ["parameter", "before", "after"],
-            style,
-            missingval="(none)",
-            disable_numparse=True,
-        )
+        params = [(key, *map(_words, values)) for key, values in self.params.items()]
         changed = [change for change in self.changes if change.verdict != "no change"]
-        parts = [f"{self.before} → {self.after}", params if self.params else "No parameter changed."]
-        if changed:  # tabulate takes no list of columns for a table without rows
-            parts.append(
-                tabulate(
-                    changed,
-                    ["model", "split", "metric", "before", "after", "change", "verdict", "why"],
-                    style,
-                    floatfmt=("", "", "", ".4f", ".4f", "+.4f"),
-                    missingval="(none)",
-                    disable_numparse=[0, 1, 2, 6, 7],
-                )
-            )
+        figures = [
+            (*part, *(_words(value, ".4f") for value in (old, new)), _words(change, "+.4f"), verdict, why)
+            for *part, old, new, change, verdict, why in changed
+        ]
+        parts = [f"{self.before} → {self.after}", "No parameter changed."]
+        if params:
+            parts[1] = _table(params, ["parameter", "before", "after"], style, wrapped=2)
+        if figures:
+            heads = ["model", "split", "metric", "before", "after", "change", "verdict", "why"]
+            align = [*["left"] * 3, *["right"] * 3, *["left"] * 2]
+            parts.append(_table(figures, heads, style, wrapped=1, colalign=align))
         parts.append(f"{len(self.changes) - len(changed)} of {len(self.changes)} figures did not change.")
         return "\n\n".join(parts)
 
@@ -163,6 +159,19 @@ def compare(before: Results, after: Results) -> Comparison:
                     Change(*part, metric, old.get(metric), new.get(metric), change, verdict, reason)
                 )
     return Comparison(before.name, after.name, params, changes)
+
+
+def _words(value: Any, form: str = "") -> str:
+    return "(none)" if value is None else format(value, form) if form else str(value)
+
+
+def _table(rows: list[Any], heads: list[str], style: str, *, wrapped: int, **layout: Any) -> str:
+    """Return a table, up to :data:`WIDTH` wide: the last ``wrapped`` columns share what the others leave."""
+    first = len(heads) - wrapped
+    widths = [max(len(head) + 2, *map(len, cells)) for head, *cells in zip(heads, *rows, strict=True)]
+    share = max(20, (WIDTH - sum(widths[:first]) - 2 * (len(heads) - 1)) // wrapped)
+    limits = [None] * first + [share] * wrapped if style == "simple" else None  # Markdown's rows are one line
+    return tabulate(rows, heads, style, disable_numparse=True, maxcolwidths=limits, **layout)
 
 
 def _verdict(before: Results, after: Results, part: Part, metric: str) -> tuple[Verdict, str]:

@@ -91,6 +91,18 @@ def test_table_and_json() -> None:
     assert first["change"] == pytest.approx(-0.03)
 
 
+def test_a_table_fits_a_terminal_and_markdown_keeps_rows_on_one_line() -> None:
+    why = "no predictions; Fisher p = 0.00083; 95 % intervals 0.939–0.957 → 0.960–0.974"
+    metric = "log_loss_of_predicted_classes"
+    change = Change("linear → dnn", "validation", metric, 1.4, None, -0.1, "within noise", why)
+    params = {"train.dnn.augmentation.elastic_scale": (list(range(100)), None)}
+    comparison = Comparison("before", "after", params, [change])
+    _, first, second, _ = comparison.as_table("simple").split("\n\n")
+    assert max(map(len, [*first.splitlines(), *second.splitlines()])) <= 120
+    assert " ".join(line[100:].strip() for line in second.splitlines()[2:]) == why
+    assert why in comparison.as_table("github")
+
+
 def test_two_models_of_one_revision() -> None:
     first, second = (results("HEAD", np.arange(1000) < right) for right in (900, 990))
     params = {"train.dnn.seed": 0, "train.linear.seed": 1, "data.rows": 3}
