@@ -28,10 +28,14 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@touch $@
 
+# An archive from the web has no git history, without which DVC refuses to work.
+dvc = echo '$(DVC) $(1)'; $(DVC) $(1) || { git rev-parse --quiet --verify HEAD > /dev/null 2>&1 || echo '$(NO_COMMIT)' >&2; exit 1; }
+NO_COMMIT = error: git has no commit of this folder, which DVC needs; git init && git add --all && git commit --message Import
+
 # One process for each model, and one that explores the data, side by side; then what is left. It leaves
 # the dvc.lock of `dvc repro`.
 run: install ## The whole pipeline, JOBS=n models at a time; then metrics, figures, model cards and a page
-	$(DVC) repro split
+	@$(call dvc,repro split)
 	@$(MAKE) --no-print-directory --jobs=$(or $(JOBS),3) $(MODELS:%=model-%) explore
 	$(DVC) repro
 	@git diff --quiet HEAD -- dvc.lock 2>/dev/null && git checkout --quiet HEAD -- metrics/environment.json 2>/dev/null || true # the committed results are back
@@ -45,7 +49,7 @@ $(MODELS:%=model-%): model-%:
 
 mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full
 	@$(if $(RECIPE),$(BIN)/digits recipe '$(RECIPE)')
-	$(DVC) exp run -S data.source=$(if $(filter full,$(RECIPE)),mnist-full,mnist)
+	@$(call dvc,exp run -S data.source=$(if $(filter full,$(RECIPE)),mnist-full,mnist))
 	@$(MAKE) --no-print-directory results
 
 .PHONY: results
@@ -58,7 +62,7 @@ results:
 	@$(MAKE) --no-print-directory report
 
 sweep: install ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
-	$(DVC) repro split
+	@$(call dvc,repro split)
 	@$(BIN)/digits sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
 
 experiments: install ## The experiments in git: figures, what each one changed, which is best

@@ -112,6 +112,12 @@ FAULTS: list[tuple[str, Fault, str, list[str]]] = [
         ["params.yaml, data.source", "found 'mnits'", "expected one of csv, digits"],
     ),
     (
+        "blank source",
+        settings("data", source=None),
+        "download",
+        ["params.yaml, data.source: found None, expected a valid string"],
+    ),
+    (
         "raw file missing",
         lambda workspace: (workspace / "data/raw/csv/train.csv").unlink(),
         "split",
@@ -161,6 +167,13 @@ def test_a_fault_ends_in_one_line_and_leaves_everything_as_it_was(
         assert piece in ended.stderr
     assert ended.returncode == 1
     assert contents(finished) == before
+
+
+def test_make_says_how_to_begin_where_there_is_no_git(tmp_path: Path) -> None:
+    words = ["make", "-f", str(REPOSITORY / "Makefile"), "-o", "install", "run", "DVC=false"]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "DVC needs; git init && git add --all && git commit" in ended.stderr
 
 
 def test_what_is_odd_is_told_and_nothing_stops(finished: Path) -> None:
