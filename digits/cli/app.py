@@ -31,12 +31,15 @@ def _stems(pattern: str) -> Callable[[], list[str]]:
 
 @app.command()
 def compare(
-    before: Annotated[str, typer.Argument(help="A git revision, a DVC experiment, or workspace.")] = "HEAD",
-    after: Annotated[str, typer.Argument(help="Another one.")] = "workspace",
+    before: Annotated[
+        str | None, typer.Argument(help="A git revision, a DVC experiment, or workspace; HEAD, if not given.")
+    ] = None,
+    after: Annotated[str | None, typer.Argument(help="Another one; workspace, if not given.")] = None,
     between: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            metavar="MODEL MODEL", help="Compare two models: the first's one with the second's other."
+            metavar="MODEL MODEL",
+            help="Compare two models of BEFORE (or the workspace); with AFTER, the second is of that.",
         ),
     ] = None,
     format: Annotated[

@@ -13,11 +13,11 @@ from pydantic import FiniteFloat, TypeAdapter
 from digits.cli.comparison import Part, Results, compare
 from digits.cli.flattening import flat
 from digits.cli.output import show
-from digits.cli.revisions import WORKSPACE, commit_of
+from digits.cli.revisions import WORKSPACE, commit_of, open_repo
 from digits.cli.state import check_state
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
-from digits.core.yaml_files import parse_mapping
+from digits.core.yaml_files import parse_mapping, refuse_conflict
 from digits.evaluate.scores import SPLITS, parse_scores
 
 STYLES = {"table": "simple", "markdown": "github"}
@@ -26,16 +26,28 @@ T = TypeVar("T")
 
 
 def main(
-    before: str,
-    after: str,
+    before: str | None,
+    after: str | None,
     *,
     between: tuple[str, str] | None,
     style: str,
     conditions: list[str],
     root: Path = Path(),
 ) -> int:
-    """Print the comparison; return 1 if a condition holds, else 0."""
-    both = [read_results(revision, root) for revision in (before, after)]
+    """Print the comparison; return 1 if a condition holds, else 0.
+
+    Args:
+        before: a revision; HEAD if not given, or with ``between`` the workspace.
+        after: another; the workspace if not given, or with ``between`` the same as before.
+        between: two models: the first one's results before, the second one's after.
+        style: table, markdown or json.
+        conditions: see :meth:`Comparison.failures`.
+        root: the project's folder.
+    """
+    before = before or (WORKSPACE if between else "HEAD")
+    after = after or (before if between else WORKSPACE)
+    with open_repo(root) as repo:
+        both = [read_results(repo, revision) for revision in (before, after)]
     if between:
         label = " → ".join(between)
         both = [results.of_model(model, label) for results, model in zip(both, between, strict=True)]
@@ -50,23 +62,25 @@ def main(
     return 1 if failures else 0
 
 
-def read_results(revision: str, root: Path = Path()) -> Results:
+def read_results(repo: Repo, revision: str) -> Results:
     """Return the results of a git revision, a DVC experiment or the workspace.
 
     Raises:
         InputError: there is no such revision, it has no metrics, or a file of it is damaged.
     """
-    with Repo(str(root)) as repo:
-        commit = commit_of(repo, revision)
-        fs = (Repo.open(repo.root_dir, rev=commit) if commit else repo).dvcfs
+    with repo.switch(commit_of(repo, revision) or WORKSPACE):
+        fs = repo.dvcfs
 
         def read(path: str, parse: Callable[[bytes], T]) -> T | None:
             """Return what a file holds; None if neither git nor DVC has it."""
             try:
-                return parse(fs.read_bytes(path))
+                content = fs.read_bytes(f"/{path}")
             except (FileNotFoundError, IsADirectoryError, DataIndexDirError, DvcException):
                 return None
+            try:
+                return parse(content)
             except ValueError:
+                refuse_conflict(content.decode(errors="replace"), f"{path} at {revision}")
                 raise InputError(
                     f"{path} at {revision}", found="a damaged file", expected="a whole one", do="restore it"
                 ) from None

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from tabulate import tabulate
 
+from digits.cli.output import WIDTH
 from digits.cli.significance import SIGNIFICANT, mcnemar, paired_bootstrap, unpaired
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
@@ -16,9 +17,6 @@ from digits.evaluate.metrics import METRICS, wilson_interval
 
 #: Two processors, which add up in another order, were seen to differ by 1e-8.
 ROUNDING = 1e-6
-
-#: Columns of a terminal that a table fits into.
-WIDTH = 120
 
 Part = tuple[str, str]  # model and split
 Verdict = Literal["no change", "within noise", "better", "worse", "not tested", "other data", "gone"]

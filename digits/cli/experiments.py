@@ -10,11 +10,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from digits.cli.history import Experiment, git, read_experiments
-from digits.cli.output import show
+from digits.cli.git import FETCH_ALL, check_owner, git, lacks_files
+from digits.cli.history import Experiment, read_experiments
+from digits.cli.output import WIDTH, show
 from digits.core.errors import InputError
 
-WIDTH = 120
 #: The figures of a model, by what they are called: the first two choose the best, the third reports.
 FIGURES = {
     "validation_accuracy": ("validation", "accuracy"),
@@ -60,8 +60,9 @@ def main(style: str, *, root: Path = Path()) -> int:
     """Print the experiments as a ``table``, as ``markdown`` or as ``json``; return 0.
 
     Raises:
-        InputError: there is no git repository.
+        InputError: there is no git repository, or it belongs to another user.
     """
+    check_owner(root)
     shallow = git(root, "rev-parse", "--is-shallow-repository").strip()
     if not shallow:
         raise InputError("experiments", found="no git", expected="a git repository", do="git clone it")
@@ -77,6 +78,8 @@ def main(style: str, *, root: Path = Path()) -> int:
         notes.append(f"{left_out} more are left out: {why}.")
     if shallow == b"true":
         notes.append("This clone is shallow: git fetch --unshallow brings older experiments.")
+    if lacks_files(root, "HEAD", "--", "params.yaml", "metrics"):
+        notes.append(f"This clone is partial: {FETCH_ALL} brings older experiments.")
     if style == "markdown":
         show("\n\n".join([_table(rows, markdown=True), *notes]).replace("\n\n*", "\n\n\\*"))
     else:

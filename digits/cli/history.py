@@ -5,7 +5,6 @@ An experiment is a commit whose message begins ``experiment: ``, or one that ``d
 
 import io
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from digits.cli.flattening import flat
+from digits.cli.git import git
 from digits.core.errors import InputError
 from digits.core.yaml_files import parse_mapping
 
@@ -93,14 +93,6 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
         if one.metrics and not any(one.same_as(other) for other in found):
             found.append(replace(one, before=start))
     return found, left_out + sum(not one.metrics for one in ends)
-
-
-def git(root: Path, *words: str, text: str = "") -> bytes:
-    """Return the output of a git command that reads ``text``; empty if it fails, or there is no git."""
-    try:
-        return subprocess.run(["git", *words], cwd=root, input=text.encode(), capture_output=True).stdout
-    except FileNotFoundError:
-        return b""
 
 
 def _read(commits: list[tuple[str, str]], contents: Callable[[list[str]], list[bytes]]) -> list[Experiment]:

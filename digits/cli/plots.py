@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
-from dvc.exceptions import NotDvcRepoError
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 from PIL import Image
 
-from digits.cli.revisions import WORKSPACE, commit_of
+from digits.cli.revisions import WORKSPACE, commit_of, open_repo
 from digits.core.errors import InputError
 from digits.core.files import replacing
 
@@ -57,15 +56,10 @@ def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Pa
     Raises:
         InputError: there is no such revision, nothing to plot, or the page would lie in a stage's output.
     """
-    try:
-        with Repo(str(root)) as repo:
-            _check(repo, revisions, output)
-            data = repo.plots.diff(revs=list(revisions)) if revisions else repo.plots.show()
-            matched = match_defs_renderers(data, templates_dir=repo.plots.templates_dir)
-    except NotDvcRepoError:
-        raise InputError(
-            root.resolve(), found="no DVC repository", expected="one", do="change into the project's folder"
-        ) from None
+    with open_repo(root) as repo:
+        _check(repo, revisions, output)
+        data = repo.plots.diff(revs=list(revisions)) if revisions else repo.plots.show()
+        matched = match_defs_renderers(data, templates_dir=repo.plots.templates_dir)
     renderers = [found.renderer for found in matched if found.renderer.datapoints]
     names = ", ".join(data) or ", ".join(revisions) or WORKSPACE
     if not renderers:

@@ -22,13 +22,14 @@ def mixed(root: Path) -> str:
     from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError
     from dvc.repo import Repo
+    from dvc.scm import SCMError
 
     try:
         with Repo(str(root)) as repo:
             status = repo.status()
     except LockError:
         return "a run is at work: what is shown may be of two runs until it ends"
-    except NotDvcRepoError:
+    except (NotDvcRepoError, SCMError):
         return ""  # results that were handed on
     names = list(dict.fromkeys("/".join(name.split("/")[:2]) for name in _changed(status)))
     if not names:
@@ -82,6 +83,6 @@ def check_state(root: Path, option: str | None) -> None:
 
 
 def warn(sentence: str) -> None:
-    """Say on stderr what :func:`mixed` found, if anything."""
+    """Say it on stderr, if there is anything to say, as what :func:`mixed` found."""
     if sentence:
         print(f"warning: {sentence}", file=sys.stderr)

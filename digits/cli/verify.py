@@ -1,6 +1,5 @@
 """Run the commit at HEAD again in a clone and compare with its dvc.lock: digits verify"""
 
-import json
 import math
 import re
 import subprocess
@@ -14,6 +13,8 @@ from typing import Any
 from tabulate import tabulate
 
 from digits.cli.flattening import flat
+from digits.cli.git import clone_head
+from digits.cli.json_files import read_json
 from digits.cli.output import show
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
@@ -35,16 +36,15 @@ def main(*, tolerance: float, root: Path = Path()) -> int:
 
     Args:
         tolerance: the largest allowed difference of a metric, relative or absolute; counts must be equal.
-        root: the top folder of a git repository, with the pipeline.
+        root: the project's folder, in a git repository.
 
     Raises:
-        InputError: the tolerance is no such number, or HEAD holds no ``dvc.lock``.
+        InputError: the tolerance is no such number, or git has no commit with a ``dvc.lock``.
     """
     if not 0 <= tolerance < math.inf:
         raise InputError("--tolerance", found=str(tolerance), expected="a number from 0", do="try 1e-3")
     with tempfile.TemporaryDirectory(prefix="digits-verify-", ignore_cleanup_errors=True) as temporary:
-        clone = Path(temporary).resolve() / "clone"
-        subprocess.run(["git", "clone", "--quiet", ".", str(clone)], cwd=root)
+        clone = clone_head(root, Path(temporary).resolve() / "clone")
         if not (clone / "dvc.lock").is_file():
             raise InputError("dvc.lock", found="none at HEAD", expected="one", do="make run, then commit it")
         committed = read_run(clone)
@@ -59,7 +59,7 @@ def main(*, tolerance: float, root: Path = Path()) -> int:
             return 1
         lines, verdict = compare(committed, read_run(clone), tolerance)
         if verdict != "identical" and (clone / FILE).is_file():
-            found = differences(json.loads((clone / FILE).read_bytes()), fingerprint())
+            found = differences(read_json(clone, str(FILE), dict), fingerprint())
             found = [f"  {line}" for line in found or ["nothing"]]
             lines = ["what differs in the environment:", *found, *lines]
     show("\n".join([*lines, TO_DO[verdict]]))
@@ -89,7 +89,7 @@ def read_run(folder: Path) -> Run:
     stages = read_mapping(folder / "dvc.lock").get("stages") or {}
     hashes = {out["path"]: out.get("md5", "") for stage in stages.values() for out in stage.get("outs", ())}
     files = [path for path in hashes if path.startswith("metrics/")]
-    return hashes, flat({path: json.loads((folder / path).read_bytes()) for path in files})
+    return hashes, flat({path: read_json(folder, path, dict) for path in files})
 
 
 def compare(committed: Run, new: Run, tolerance: float) -> tuple[list[str], str]:

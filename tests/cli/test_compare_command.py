@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from digits.cli import compare
+from digits.cli import compare, experiments, verify
 from digits.core.errors import InputError
 from tests.conftest import REPOSITORY
 from tests.finished import commit, git
@@ -136,6 +137,8 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
     [
         ("metrics/m.json", "{}", "workspace: found no metrics"),
         ("metrics/m.json", '{"test": [1]}', "metrics/m.json at workspace: found a damaged file"),
+        ("metrics/m.json", "{\n<<<<<<< a\n", "metrics/m.json at workspace, line 2: found conflict markers"),
+        ("dvc.lock", "a: 1\n<<<<<<< a\n", "dvc.lock, line 2: found conflict markers of a git merge"),
         ("dvc.lock", "stages: [", "dvc.lock at workspace, line 2: found "),
         ("predictions/m/test.csv", "a\n", "predictions/m/test.csv at workspace: found a damaged file"),
         ("predictions/m/scores.json", "{}", "predictions/m/scores.json at workspace: found a damaged file"),
@@ -156,3 +159,93 @@ def test_a_damaged_file_is_named(file: str, content: str, message: str, copy: Pa
 def test_a_revision_without_results(revision: str, found: str, repository: Path) -> None:
     with pytest.raises(InputError, match=f": found {found}"):
         run("base", revision, repository)
+
+
+@pytest.mark.parametrize(
+    ("revisions", "names"),
+    [
+        ((None, None), ("workspace", "workspace")),
+        (("bad", None), ("bad", "bad")),
+        (("bad", "base"), ("bad", "base")),
+    ],
+)
+def test_two_models_are_of_one_revision_unless_two_are_given(
+    revisions: tuple[str | None, str | None], names: tuple[str, str], repository: Path, capsys: Capture
+) -> None:
+    compare.main(*revisions, between=("m", "m"), style="json", conditions=[], root=repository)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["before"], found["after"]) == tuple(f"m of {name}" for name in names)
+
+
+def test_a_project_in_a_folder_of_a_larger_repository(
+    repository: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = Path(shutil.copytree(repository, tmp_path / "courses/digits"))
+    shutil.rmtree(folder / ".git")
+    (tmp_path / "params.yaml").write_text("another project's")
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path, "import")
+    assert run("HEAD", "workspace", folder, "worse") == 0
+    changes = json.loads(capsys.readouterr().out)["metrics"]
+    assert {change["verdict"] for change in changes} == {"no change"}
+    assert "brier_score" in {change["metric"] for change in changes}  # of DVC's cache, for both
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda root: run("base", "bad", root),
+        lambda root: verify.main(tolerance=0, root=root),
+        lambda root: experiments.main("table", root=root),
+    ],
+)
+def test_a_repository_of_another_user(
+    command: Callable[[Path], int], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with pytest.raises(InputError, match=r"git config --global --add safe\.directory .*compare"):
+        command(repository)
+
+
+def test_a_remote_without_its_package(repository: Path, tmp_path: Path, capsys: Capture) -> None:
+    git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "clone"))
+    dvc("remote", "add", "--default", "team", "s3://bucket/store", cwd=tmp_path / "clone")
+    assert run("base", "bad", tmp_path / "clone") == 0
+    printed = capsys.readouterr()
+    assert "Fisher p = " in printed.out
+    note = "note: only git and the cache are read, not DVC's remote: s3 is supported, but requires 'dvc-s3'"
+    assert printed.err.splitlines()[0].startswith(note)
+
+
+@pytest.mark.parametrize(
+    ("option", "kind", "line"),
+    [
+        ("--filter=blob:none", "partial", "found files that this partial clone lacks, .*git fetch --refetch"),
+        ("--depth=1", "shallow", "found no such revision, .*git fetch --unshallow brings older commits"),
+    ],
+)
+def test_a_clone_that_lacks_an_older_commit(
+    option: str, kind: str, line: str, repository: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", option, "--no-local", str(repository), "clone")
+    unreachable = "ssh://192.0.2.1/gone"  # of the addresses that no host has
+    git(tmp_path / "clone", "remote", "set-url", "origin", unreachable)
+    with pytest.raises(InputError, match=f"HEAD~1: {line}"):
+        run("HEAD~1", "HEAD", tmp_path / "clone")
+    assert experiments.main("table", root=tmp_path / "clone") == 0
+    assert f"This clone is {kind}: git fetch" in capsys.readouterr().out
+
+
+def test_without_a_commit(repository: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(repository, tmp_path / "archive"))
+    shutil.rmtree(folder / ".git")
+    for found in ("no git repository", "no such revision"):
+        for revision in ("HEAD", "workspace"):
+            if (found, revision) != ("no such revision", "workspace"):
+                with pytest.raises(
+                    InputError, match=rf"found {found}, .*git init && git add --all && git commit"
+                ):
+                    run(revision, "workspace", folder)
+        git(folder, "init", "--quiet")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from digits.cli.experiments import WIDTH, main
+from digits.cli.experiments import main
 from digits.cli.history import read_experiments
+from digits.cli.output import WIDTH
 from digits.core.errors import InputError
 from tests.finished import commit, git
 

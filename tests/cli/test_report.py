@@ -5,6 +5,7 @@ import csv
 import html
 import io
 import itertools
+import os
 import re
 import shutil
 import webbrowser
@@ -116,6 +117,16 @@ class TestContent:
         path = tmp_path / "index.html"
         path.write_text(report.page(results, root), encoding="utf-8")
         assert "Careful: not all of one run: a < b changed." in text_of(path)
+
+    def test_a_repository_of_another_user_is_said_to_be(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        assert report.main(output=tmp_path / "page.html", open_page=False, root=root) == 0
+        warning = capsys.readouterr().err
+        assert warning.startswith("warning: the page has no experiments; ")
+        assert "git config --global --add safe.directory " in warning
 
     def test_without_git(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[str] = []

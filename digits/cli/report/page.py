@@ -9,13 +9,15 @@ from typing import Any
 
 from digits.cli.experiments import FIGURES, MARK, describe, verdicts
 from digits.cli.flattening import flat
-from digits.cli.history import git, read_experiments
+from digits.cli.git import check_owner, git
+from digits.cli.history import read_experiments
 from digits.cli.report.network import load_network
 from digits.cli.report.pictures import digit_url, png_url, weights_url
 from digits.cli.report.rendering import environment, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.report.sweeps import sweeps
 from digits.cli.state import warn
+from digits.core.errors import InputError
 from digits.core.files import replacing
 from digits.evaluate.metrics import METRICS
 from digits.evaluate.scores import SPLITS
@@ -34,6 +36,10 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
     """
     results = read_results(root)
     warn(results.mixed)
+    try:
+        check_owner(root)
+    except InputError as error:
+        warn(f"the page has no experiments; {error}")
     with replacing(output) as partial:
         partial.write_text(page(results, root), encoding="utf-8", newline="\n")
     address = output.resolve().as_uri()

@@ -8,7 +8,7 @@ from pathlib import Path
 from dvc.repo import Repo
 from tqdm import tqdm
 
-from digits.cli.history import git
+from digits.cli.git import git
 from digits.cli.output import show
 from digits.cli.sweep.definition import load_sweep
 from digits.cli.sweep.results import FOLDER, Results, Trial, results_key
