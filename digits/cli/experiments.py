@@ -188,11 +188,9 @@ def _changed(experiment: Experiment, above: Experiment | None) -> str:
     sections: dict[str, list[str]] = {}
     for key, values in experiment.changed.items():
         section, _, name = key.removeprefix("train.").partition(".")
-        # Snapshots follow the steps, and are long.
-        if name != "snapshots" or f"train.{section}.steps" not in experiment.changed:
-            short = [_words(value, 4) for value in values]
-            old, new = short if short[0] != short[1] else map(_words, values)
-            sections.setdefault(section, []).append(f"{name} {old} → {new}")
+        short = [_words(value, 4) for value in values]
+        old, new = short if short[0] != short[1] else map(_words, values)
+        sections.setdefault(section, []).append(f"{name} {old} → {new}")
     words = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
     is_above = above is not None and above.commit == experiment.before.commit
     return ("" if is_above else f"against {experiment.before.name}: ") + (words or "no parameter")
@@ -205,15 +203,18 @@ def _words(value: Any, digits: int = 16) -> str:
 
 
 def _commands(rows: list[Row]) -> list[str]:
-    """Return the commands that show more of a best experiment and the one that comes next."""
-    pairs = [[row.commit for row, _ in leaders] for leaders in reversed(_leaders(rows).values())]
-    for worse, better in (reversed(pair) for pair in pairs if len(pair) == 2 and "-" not in pair):
-        return [
-            "",
-            "More of any two, such as these:",
-            f"  dvc params diff {worse} {better}",
-            f"  dvc metrics diff {worse} {better}",
-            f"  dvc exp show --only-changed --rev {worse} --rev {better}",
-            f"  digits compare {worse} {better}    # is the difference more than chance?",
+    """Return the commands that show more of the best experiment on the newest data and the next best."""
+    pairs = {data: leaders for data, leaders in _leaders(rows).items() if len(leaders) == 2}
+    if not pairs:
+        return []
+    pair = pairs.get(rows[-1].data) or list(pairs.values())[-1]
+    better, worse = ("workspace" if row.commit == "-" else row.commit for row, _ in pair)
+    commands = [f"digits compare {worse} {better}    # is the difference more than chance?"]
+    if "workspace" not in (better, worse):
+        shown = f"--drop '[^:]*/[^:]*$' --rev {worse} --rev {better}"
+        commands += [
+            f"dvc params diff {worse} {better}",
+            f"dvc metrics diff {worse} {better}",
+            f"dvc exp show --hide-workspace --only-changed {shown}",
         ]
-    return []
+    return ["", "More of these two:", *(f"  {command}" for command in commands)]

@@ -44,15 +44,30 @@ class Experiment:
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
-        """The parameters that differ from the experiment before, by dotted key, with both values."""
-        old, new = self.before.params if self.before else self.params, self.params
-        return {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
+        """The parameters of results that differ from the experiment before, by dotted key, with both values.
+
+        What is off counts as what isn't there. Snapshots change no result.
+        """
+        before = self.before or self
+        return {
+            key: (before.params.get(key), self.params.get(key))
+            for key in {**before.params, **self.params}
+            if before.tried.get(key) != self.tried.get(key)
+        }
+
+    @property
+    def tried(self) -> dict[str, Any]:
+        """The parameters that results depend on, but for those that are off."""
+        return {
+            key: value
+            for key, value in self.params.items()
+            if value and key.startswith(("data.", "train.")) and not key.endswith(".snapshots")
+        }
 
     @property
     def identity(self) -> tuple[str, str]:
         """The name and what was tried, by which an experiment that is run again is known."""
-        tried = {key: value for key, value in self.params.items() if key.startswith(("data.", "train."))}
-        return self.name, str(sorted((key, str(value)) for key, value in tried.items() if value))
+        return self.name, str(sorted((key, str(value)) for key, value in self.tried.items()))
 
     def same_as(self, other: "Experiment") -> bool:
         """Return whether both have the same parameters and metrics."""

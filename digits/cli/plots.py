@@ -17,6 +17,7 @@ from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 from PIL import Image
 
+from digits.cli.report.pictures import image_url
 from digits.cli.revisions import WORKSPACE, commit_of, open_repo
 from digits.core.errors import InputError
 from digits.core.files import replacing
@@ -113,10 +114,8 @@ def _url(name: str, content: str) -> str:
     """Return a picture's ``data:`` URL, of a PNG as WebP: the same pixels in a third of the bytes."""
     kind = mimetypes.guess_type(name)[0]
     if kind == "image/png":
-        smaller = io.BytesIO()
         with suppress(OSError), Image.open(io.BytesIO(base64.b64decode(content))) as image:
-            image.save(smaller, "WEBP", lossless=True)
-            kind, content = "image/webp", base64.b64encode(smaller.getvalue()).decode()
+            return image_url(image)
     return f"data:{kind};base64,{content}"
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from digits.cli.framing import frame
 from digits.cli.output import show
-from digits.cli.state import mixed_model, warn
+from digits.cli.state import MAKE_RUN, mixed_model, warn
 from digits.core.errors import InputError
 from digits.core.model_input import ModelInput
 from digits.evaluate.inference import logits
@@ -60,7 +60,7 @@ def main(names: list[str], *, model: str, style: str, root: Path = Path()) -> in
     folder = root / "models" / model
     for path in (folder / "model.tflite", folder / "input.json"):
         if not path.is_file():
-            raise InputError(path, found="no such file", expected="a trained model", do="make run")
+            raise InputError(path, found="no such file", expected="a trained model", do=MAKE_RUN)
     warn(mixed_model(model, root))
     takes = ModelInput.load(folder / "input.json")
     found = list(_pictures(names))

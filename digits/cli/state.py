@@ -9,7 +9,9 @@ from digits.cli.flattening import flat
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
-MEND = "dvc repro puts it right, or after a git checkout dvc checkout"
+MEND = "run 'dvc repro', or after a 'git checkout' 'dvc checkout'"
+#: What to do where results are missing.
+MAKE_RUN = "make run, or wait for the run that is at work"
 #: Changed things that are named; of more, how many.
 NAMED = 4
 
@@ -35,7 +37,7 @@ def mixed(root: Path) -> str:
     if not names:
         return ""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"not all results are of one run: {', '.join(names[:NAMED])}{more} changed; {MEND}"
+    return f"these results were made before {', '.join(names[:NAMED])}{more} changed; {MEND}"
 
 
 def _changed(status: dict[str, list[Any]]) -> list[str]:
@@ -64,7 +66,7 @@ def mixed_model(model: str, root: Path) -> str:
     except (InputError, KeyError, TypeError, ValueError):
         return ""  # a model that came without its pipeline
     if {f"{key}.{name}": value for name, value in params.items()} != recorded:
-        return f"{path} was trained with other parameters than params.yaml has; dvc repro trains it anew"
+        return f"{path} was trained with other parameters than params.yaml has; run 'dvc repro'"
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         return f"{path} is not the one that was evaluated; {MEND}"
     return ""
@@ -78,7 +80,7 @@ def check_state(root: Path, option: str | None) -> None:
     """
     found = mixed(root)
     if found and option:
-        raise InputError(option, found=found, expected="results of one run", do="run dvc repro first")
+        raise InputError(option, found=found, expected="results of what is there", do="then try again")
     warn(found)
 
 

@@ -93,8 +93,9 @@ def check_unchanged() -> None:
         edited.append(f"params.yaml, {_begin.key}")
     if edited:
         found = "an edit while this stage ran"
-        expected = "none: dvc.lock would record it for what was made without it"
-        raise InputError(", ".join(edited), found=found, expected=expected, do="run dvc repro again")
+        expected = "none before its end, when DVC records these files as they are then"
+        do = "run dvc repro again, which takes the edit"
+        raise InputError(", ".join(edited), found=found, expected=expected, do=do)
 
 
 def _params(key: str) -> Any:

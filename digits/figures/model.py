@@ -122,7 +122,7 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
             marker="o",
             label="answers",
         )
-        ax.bar(
+        columns = ax.bar(
             [at.low for at in found],
             [at.answers / total for at in found],
             [at.high - at.low for at in found],
@@ -132,6 +132,7 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
             edgecolor="white",
             label="share of all answers",
         )
+        ax.bar_label(columns, [str(at.answers) for at in found], fontsize=8)
         ax.set(title=split, xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
         ax.grid(alpha=0.3)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)

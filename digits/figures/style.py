@@ -21,6 +21,7 @@ SIGNED = "PuOr"  # weights: both ends and the middle differ for colour-blind rea
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 12,
+    "figure.dpi": 150,  # sharp on dense screens, on which pictures are shown at half their size
     "axes.titlesize": 13,
     "text.parse_math": False,  # a class may be named $
     "text.hinting": "none",  # at this size letters look alike with and without, which is faster

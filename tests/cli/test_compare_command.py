@@ -127,8 +127,8 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
     assert run("workspace", "tried", copy, style="markdown") == 0
     printed = capsys.readouterr()
     assert "McNemar" not in printed.out
-    assert "warning: not all results are of one run: predictions/m changed" in printed.err
-    with pytest.raises(InputError, match=r"--fail-if: found not all results are of one run"):
+    assert "warning: these results were made before predictions/m changed" in printed.err
+    with pytest.raises(InputError, match=r"--fail-if: found these results were made before"):
         run("workspace", "tried", copy, "worse")
 
 

@@ -78,7 +78,7 @@ def test_each_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str
         (
             "other data, a third model",
             "digits",
-            "data source mnist → digits; dnn dropout 0.3 → none, units [5, 4] → none; wide dropout none → 0",
+            "data source mnist → digits; dnn dropout 0.3 → none, units [5, 4] → none",
         ),
     ]
     # Of equal accuracies the lower log loss, of equal log losses the first; test figures don't count.

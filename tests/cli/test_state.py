@@ -62,20 +62,20 @@ def test_results_of_one_run_are_passed_in_silence(repository: Path, tmp_path: Pa
 
 def test_parameters_that_were_not_run(copy: Path) -> None:
     (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
-    assert mixed(copy).startswith("not all results are of one run: params.yaml (train.m) changed; dvc repro")
+    assert mixed(copy).startswith("these results were made before params.yaml (train.m) changed; run")
     assert "trained with other parameters" in mixed_model("m", copy)
 
 
 def test_a_run_that_ended_after_training(copy: Path) -> None:
     (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
     dvc("repro", "train@m", cwd=copy)
-    assert mixed(copy).startswith("not all results are of one run: models/m changed")
+    assert mixed(copy).startswith("these results were made before models/m changed")
     assert "not the one that was evaluated" in mixed_model("m", copy)
 
 
 def test_git_checkout_without_dvc_checkout(copy: Path) -> None:
     git(copy, "checkout", "--quiet", "HEAD~1")
-    assert mixed(copy).startswith("not all results are of one run: models/m changed")
+    assert mixed(copy).startswith("these results were made before models/m changed")
     assert "not the one that was evaluated" in mixed_model("m", copy)
     dvc("checkout", cwd=copy)
     assert (mixed(copy), mixed_model("m", copy)) == ("", "")

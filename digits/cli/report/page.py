@@ -3,22 +3,27 @@
 It is no stage: it shows git's history and the commit, which an output recorded in dvc.lock cannot.
 """
 
+import math
 import webbrowser
 from pathlib import Path
 from typing import Any
 
-from digits.cli.experiments import FIGURES, MARK, describe, verdicts
+import numpy as np
+
+from digits.cli.experiments import FIGURES, MARK, Row, describe, verdicts
 from digits.cli.flattening import flat
 from digits.cli.git import check_owner, git
 from digits.cli.history import read_experiments
 from digits.cli.report.network import load_network
-from digits.cli.report.pictures import digit_url, png_url, weights_url
+from digits.cli.report.pictures import digit_url, picture
 from digits.cli.report.rendering import environment, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.report.sweeps import sweeps
 from digits.cli.state import warn
 from digits.core.errors import InputError
-from digits.core.files import replacing
+from digits.core.files import read_csv, replacing
+from digits.core.history import History
+from digits.core.predictions import Predictions
 from digits.evaluate.metrics import METRICS
 from digits.evaluate.scores import SPLITS
 
@@ -74,13 +79,17 @@ def page(results: Results, root: Path) -> str:
         model_input=model_input,
         drawn=[model.name for model in drawn],
         drawing={"input": vars(model_input), "models": networks},
-        png=lambda path: png_url((root / path).read_bytes()),
+        picture_of=lambda path: picture(root / path),
+        has_data_pictures=(root / "plots/data").is_dir(),
+        guessing=math.log(len(model_input.class_names)),
         recipes={key: [words(model.recipe.get(key)) for model in results.models] for key in keys},
         other_params={key: value for key, value in results.params.items() if not key.startswith("train.")},
         environment=flat(results.environment),
         commit=git(root, "log", "-1", "--format=%h: %s").decode(errors="replace").strip(),
         changes=git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"),
         experiments=rows,
+        experiment_params=[experiment.params for experiment in history],
+        scale=_scale(rows),
         experiment_models=list(dict.fromkeys(model for row in rows for model in row.models)),
         experiment_figures=list(FIGURES),
         experiment_notes=[MARK, *verdicts(rows)],
@@ -90,14 +99,18 @@ def page(results: Results, root: Path) -> str:
 
 
 def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
-    """The model with its pictures of weights, by step, and its mistakes, those first that it is surest of."""
+    """The model with its pictures' texts and weights, by step, and its mistakes, the surest first."""
     plots, data = root / "plots" / model.name, results.validation
     steps = sorted(int(path.stem.removeprefix("weights_")) for path in plots.glob("weights_*.png"))
     answers = model.predictions["validation"]
     wrong = answers.surest_mistakes()
     return vars(model) | {
         "numbers": model.numbers,
-        "weights": {step: weights_url(plots / f"weights_{step}.png") for step in steps},
+        "kind": _kind(model),
+        "curves": _curves(History.load(root / "models" / model.name / "history.csv")),
+        "confused": {split: _confused(model.predictions[split]) for split in SPLITS},
+        "verdicts": _verdicts(root / "tables" / model.name / "units.csv"),
+        "weights": {step: picture(plots / f"weights_{step}.png") for step in steps},
         "wrong": len(wrong),
         "mistakes": [
             {
@@ -109,3 +122,49 @@ def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
             for row in wrong[:MISTAKES]
         ],
     }
+
+
+def _kind(model: Model) -> str:
+    hidden = model.recipe["hidden_units"]
+    return (
+        f"a dense network of {' and '.join(map(str, hidden))} hidden units"
+        if hidden
+        else "a linear classifier"
+    )
+
+
+def _curves(history: History) -> str:
+    """What the training's curves show, in words."""
+    first, last = history.periods[0], history.periods[-1]
+    return ", ".join(
+        f"{split} log loss from {getattr(first, split).log_loss:.3f} to {getattr(last, split).log_loss:.3f} "
+        f"and accuracy from {getattr(first, split).accuracy:.3f} to {getattr(last, split).accuracy:.3f}"
+        for split in ("train", "validation")
+    )
+
+
+def _confused(answers: Predictions) -> str:
+    """What the confusion matrix shows, in words."""
+    names, right = answers.class_names, int(answers.right.sum())
+    text = f"{right:,} of {len(answers.right):,} on the diagonal"
+    matrix = answers.confusion()
+    np.fill_diagonal(matrix, 0)
+    actual, predicted = np.unravel_index(matrix.argmax(), matrix.shape)
+    most = f"; most often {names[actual]} is taken for {names[predicted]}, {matrix.max()} times"
+    return text + (most if matrix.any() else "")
+
+
+def _verdicts(units: Path) -> str:
+    """How many hidden units are dead, noise or alike after the last step; empty where there are none."""
+    table = read_csv(units) if units.is_file() else {"step": [], "verdict": []}
+    rows = list(zip(table["step"], table["verdict"], strict=True))
+    last = [verdict for step, verdict in rows if step == rows[-1][0]]
+    counts = (f"{last.count(verdict)} {verdict}" for verdict in ("dead", "noise", "alike"))
+    return f"{', '.join(counts)} of {len(last)} units" if last else ""
+
+
+def _scale(rows: list[Row]) -> dict[str, float]:
+    """The ends of the axis on which the experiments' validation accuracies lie: tenths, or twentieths."""
+    shown = [value for row in rows for each in row.models.values() if (value := each["validation_accuracy"])]
+    low = math.floor(min(shown, default=0) * 20) / 20
+    return {"low": min(low, 0.95), "high": 1.0}

@@ -6,7 +6,7 @@ from typing import Any
 
 from digits.cli.flattening import flat
 from digits.cli.json_files import read_json
-from digits.cli.state import mixed
+from digits.cli.state import MAKE_RUN, mixed
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
 from digits.core.model_input import ModelInput
@@ -93,7 +93,7 @@ def read_results(root: Path) -> Results:
         )
     except FileNotFoundError as error:
         raise InputError(
-            error.filename, found="no such file", expected="a finished run's", do="make run"
+            error.filename, found="no such file", expected="a finished run's", do=MAKE_RUN
         ) from None
 
 

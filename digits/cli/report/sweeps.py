@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from digits.cli.report.pictures import png_url
+from digits.cli.report.pictures import Picture, picture
 from digits.cli.sweep.results import FOLDER, Results
 from digits.core.errors import InputError
 
@@ -14,12 +14,12 @@ FIGURES = {
 }
 
 
-def sweeps(root: Path) -> Iterator[tuple[Results, list[tuple[str, str]]]]:
-    """All sweeps in metrics/sweeps but damaged ones, with ``data:`` URLs and texts of figures."""
+def sweeps(root: Path) -> Iterator[tuple[Results, list[tuple[Picture, str]]]]:
+    """All sweeps in metrics/sweeps but damaged ones, with the pictures and texts of figures."""
     for folder in sorted((root / FOLDER).glob("*/")):
         try:
             results = Results.load(folder)
         except InputError:
             continue
         figures = [(folder / name, f"{folder.name}: {text}") for name, text in FIGURES.items()]
-        yield results, [(png_url(path.read_bytes()), text) for path, text in figures if path.exists()]
+        yield results, [(picture(path), text) for path, text in figures if path.exists()]
