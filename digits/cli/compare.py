@@ -82,7 +82,10 @@ def read_results(repo: Repo, revision: str) -> Results:
             except ValueError:
                 refuse_conflict(content.decode(errors="replace"), f"{path} at {revision}")
                 raise InputError(
-                    f"{path} at {revision}", found="a damaged file", expected="a whole one", do="restore it"
+                    f"{path} at {revision}",
+                    found="a damaged file, or one of an older layout",
+                    expected="today's",
+                    do="restore it, or name a later revision",
                 ) from None
 
         def read_yaml(path: str) -> dict[str, Any]:

@@ -209,12 +209,12 @@ def _commands(rows: list[Row]) -> list[str]:
         return []
     pair = pairs.get(rows[-1].data) or list(pairs.values())[-1]
     better, worse = ("workspace" if row.commit == "-" else row.commit for row, _ in pair)
-    commands = [f"digits compare {worse} {better}    # is the difference more than chance?"]
+    commands = [f".venv/bin/digits compare {worse} {better}    # is the difference more than chance?"]
     if "workspace" not in (better, worse):
         shown = f"--drop '[^:]*/[^:]*$' --rev {worse} --rev {better}"
         commands += [
-            f"dvc params diff {worse} {better}",
-            f"dvc metrics diff {worse} {better}",
-            f"dvc exp show --hide-workspace --only-changed {shown}",
+            f".venv/bin/dvc params diff {worse} {better}",
+            f".venv/bin/dvc metrics diff {worse} {better}",
+            f".venv/bin/dvc exp show --hide-workspace --only-changed {shown}",
         ]
     return ["", "More of these two:", *(f"  {command}" for command in commands)]

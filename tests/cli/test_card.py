@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 
 from digits.cli.report.card import card, main
 from digits.cli.report.results import read_results
@@ -32,7 +33,7 @@ def test_the_front_matter_is_what_the_hub_reads(root: Path) -> None:
     front, _ = written(root, "dnn")
     scores = load_scores(root / "predictions/dnn/scores.json")["test"].metrics
     assert (front["pipeline_tag"], front["library_name"]) == ("image-classification", "keras")
-    assert front["license_name"] == "code MIT, data not stated"
+    assert front["license"] == "unknown"
     assert front["tags"] == ["image-classification", "litert", "onnx"]
     (entry,) = front["model-index"]
     (result,) = entry["results"]
@@ -65,10 +66,31 @@ def test_digits_are_not_for_cheques(tmp_path: Path) -> None:
     folder = finished(tmp_path, class_names=tuple("0123456789"), entry=entry, linear={})
     front, text = written(folder, "linear")
     assert "**Not for cheques, post codes, exams" in text
-    assert front["license_name"] == "code MIT, data CC0"
+    assert front["license_name"] == "cc0"
     assert "handwritten-digits" in front["tags"]
 
 
 def test_results_of_several_runs_are_said_to_be(root: Path) -> None:
     results = replace(read_results(root), mixed="not all of one run: a_b changed")
     assert "**Careful: not all of one run: a\\_b changed.**" in card(results.models[0], results)
+
+
+@pytest.mark.parametrize(
+    ("licence", "homepage", "expected"),
+    [
+        ("CC BY-SA 3.0", "https://a.org", ("other", "cc-by-sa-3.0", "https://a.org")),
+        ("mine", "", ("other", "mine", None)),
+        ("", "https://a.org", ("unknown", None, None)),
+    ],
+)
+def test_the_hubs_own_classes_read_the_card(
+    licence: str, homepage: str, expected: tuple[Any, ...], root: Path
+) -> None:
+    results = read_results(root)
+    source = results.source.model_copy(update={"licence": licence or None, "homepage": homepage or None})
+    read: Any = ModelCard(card(results.models[1], replace(results, source=source))).data
+    assert (read.license, read.license_name, read.license_link) == expected
+    assert read.datasets == ["tiny"]
+    accuracy, _ = read.eval_results
+    assert accuracy.metric_value == results.models[1].scores["test"].metrics["accuracy"]
+    assert (accuracy.task_type, accuracy.dataset_split) == ("image-classification", "test")

@@ -12,11 +12,12 @@ import webbrowser
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -231,7 +232,18 @@ class TestInABrowser:
         assert seen.requests == []
         assert seen.complaints == []
 
-    @pytest.mark.parametrize("width", [360, 400, 1300])
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    @pytest.mark.parametrize("width", [360, 400, 768, 1300, 1920])
+    def test_it_breaks_no_rule_of_axe(
+        self, width: int, theme: Literal["light", "dark"], seen: Opened
+    ) -> None:
+        seen.page.set_viewport_size({"width": width, "height": 700})
+        seen.page.emulate_media(color_scheme=theme)
+        draw(seen, SEVEN)
+        found = Axe().run(seen.page)
+        assert found.violations_count == 0, found.generate_report()
+
+    @pytest.mark.parametrize("width", [360, 400, 768, 1300, 1920])
     def test_it_fits_and_breaks_no_word(self, width: int, seen: Opened) -> None:
         seen.page.set_viewport_size({"width": width, "height": 700})
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width

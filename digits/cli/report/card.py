@@ -16,6 +16,7 @@ from digits.cli.report.rendering import environment, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.state import warn
 from digits.core.files import replacing
+from digits.core.sources import Source
 from digits.evaluate.metrics import METRICS
 
 #: How many pairs of classes are named.
@@ -75,14 +76,23 @@ def _front_matter(model: Model, results: Results, of_digits: bool) -> str:
     result = {"task": {"type": "image-classification"}, "dataset": dataset, "metrics": figures}
     document = {
         "library_name": "keras",
-        "license": "other",
-        "license_name": f"code MIT, data {results.source.licence or 'not stated'}",
+        **_licence(results.source),
+        "datasets": [results.params["data.source"]],
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", *(["handwritten-digits"] if of_digits else []), "litert", "onnx"],
         "metrics": ["accuracy", "f1"],
         "model-index": [{"name": model.name, "results": [result]}],
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _licence(source: Source) -> dict[str, str]:
+    """Return the data's licence, as weights come from data; the Hub takes an id and an address."""
+    if not source.licence:
+        return {"license": "unknown"}
+    name = re.sub(r"[^a-z0-9.]+", "-", source.licence.lower()).strip("-")
+    link = {"license_link": source.homepage} if source.homepage else {}
+    return {"license": "other", "license_name": name, **link}
 
 
 def _escaped(value: Any) -> Any:
