@@ -106,6 +106,7 @@ class Metric(NamedTuple):
     Attributes:
         name: in files.
         label: for people.
+        meaning: what it says, and which value is best.
         higher_is_better: whether a larger figure is the better one.
         compute: the function that gives it.
         in_git: whether it stands in metrics/<model>.json; else beside the predictions alone.
@@ -113,6 +114,7 @@ class Metric(NamedTuple):
 
     name: str
     label: str
+    meaning: str
     higher_is_better: bool
     compute: Callable[[Answers], float]
     in_git: bool = False
@@ -122,17 +124,26 @@ class Metric(NamedTuple):
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "accuracy", True, accuracy, in_git=True),
-        Metric("log_loss", "log loss", False, log_loss, in_git=True),
-        Metric("macro_f1", "macro F1", True, macro_f1),
+        Metric("accuracy", "accuracy", "share of right answers; 1 is best", True, accuracy, in_git=True),
+        Metric("log_loss", "log loss", "what training makes small; 0 is best", False, log_loss, in_git=True),
+        Metric("macro_f1", "macro F1", "precision and recall, each class alike; 1 is best", True, macro_f1),
         Metric(
             "log_loss_of_predicted_classes",
             "log loss of predicted classes",
+            "the course's figure: the share of wrong answers times 36; 0 is best",
             False,
             log_loss_of_predicted_classes,
         ),
-        Metric("brier_score", "Brier score", False, brier_score),
-        Metric("expected_calibration_error", "expected calibration error", False, calibration_error),
+        Metric(
+            "brier_score", "Brier score", "squared error of the probabilities; 0 is best", False, brier_score
+        ),
+        Metric(
+            "expected_calibration_error",
+            "expected calibration error",
+            "gap between confidence and share of right answers; 0 is best",
+            False,
+            calibration_error,
+        ),
     )
 }
 

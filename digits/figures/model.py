@@ -120,6 +120,7 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
             [at.accuracy for at in found],
             color=TRAIN,
             marker="o",
+            clip_on=False,
             label="answers",
         )
         columns = ax.bar(

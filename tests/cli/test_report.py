@@ -110,7 +110,7 @@ class TestContent:
         (root / "metrics/linear.json").write_text("{}")
         text = text_of(written(root, tmp_path))
         git(root, "checkout", "--", ".")
-        assert ": Not an experiment, with changes that are not committed." in text
+        assert ": Not an experiment (and changes that are not committed)." in text
 
     def test_results_of_several_runs_are_said_to_be(self, root: Path, tmp_path: Path) -> None:
         results = replace(read_results(root), mixed="not all of one run: a < b changed")

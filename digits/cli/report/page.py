@@ -81,6 +81,7 @@ def page(results: Results, root: Path) -> str:
         drawing={"input": vars(model_input), "models": networks},
         picture_of=lambda path: picture(root / path),
         has_data_pictures=(root / "plots/data").is_dir(),
+        of_digits=model_input.class_names == tuple("0123456789"),
         guessing=math.log(len(model_input.class_names)),
         recipes={key: [words(model.recipe.get(key)) for model in results.models] for key in keys},
         other_params={key: value for key, value in results.params.items() if not key.startswith("train.")},
@@ -117,7 +118,7 @@ def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
                 "url": digit_url(data.images[row], data.pixel_maximum),
                 "actual": data.class_names[answers.actual[row]],
                 "predicted": data.class_names[answers.predicted[row]],
-                "confidence": f"{answers.confidence[row]:.0%}",
+                "confidence": f"{100 * answers.confidence[row]:.0f} %",
             }
             for row in wrong[:MISTAKES]
         ],

@@ -183,7 +183,6 @@
     pen.style.left = `${place.x / size * 100}%`;
     pen.style.top = `${place.y / size * 100}%`;
     pen.classList.toggle("down", down);
-    $("pen-state").textContent = down ? "The pen is down." : "The pen is up.";
   };
 
   const clear = () => {
@@ -229,6 +228,7 @@
       return;
     }
     event.preventDefault();
+    $("pen-state").textContent = down ? "The pen is down." : "The pen is up.";
     answer();
   });
   $("clear").addEventListener("click", clear);
