@@ -18,6 +18,7 @@ install: .venv/installed ## The environment, in .venv
 ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
 
 .venv/installed: requirements.txt
+	@test ! -L .venv || { echo 'error: .venv is a link: it would be emptied where it leads; remove the link' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"error: $(PYTHON) is Python {sys.version.split()[0]}, but 3.11 or later is needed; name one: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear .venv
 	@awk '/^[a-z]/ { uv = /^uv==/ } uv' requirements.txt > .venv/uv.txt
