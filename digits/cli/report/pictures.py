@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+#: Larger pictures lose colours, not pixels.
+MOST_PIXELS = 4_000_000
+
 
 class Picture(NamedTuple):
     """A picture's ``data:`` URL, and the size to show it at: half its own, for dense screens."""
@@ -30,7 +33,9 @@ def digit_url(pixels: NDArray[np.uint8], pixel_maximum: int) -> str:
 
 
 def image_url(image: Image.Image) -> str:
-    """An image as WebP without loss."""
+    """An image as WebP without loss; a large one, as that of hundreds of units' weights, in fewer colours."""
+    if image.width * image.height > MOST_PIXELS:
+        image = image.convert("RGB").quantize(64, method=Image.Quantize.MAXCOVERAGE).convert("RGB")
     content = io.BytesIO()
     image.save(content, "WEBP", lossless=True)
     return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode("ascii")
