@@ -114,7 +114,7 @@ def test_the_documents_show_what_is_there(fresh: Path) -> None:
     rows = re.findall(r"^[0-9a-f]{7} .*", document, re.MULTILINE)
     assert len(rows) == 4
     assert set(rows) <= set(printed.splitlines())
-    command = document.partition("dvc exp show --hide-workspace")[2].partition("\n```")[0]
+    command = document.partition("```sh\ndvc exp show --hide-workspace")[2].partition("\n```")[0]
     words = ("exp", "show", "--md", "--hide-workspace", *shlex.split(command.replace("\\\n", "")))
     lines = output(sys.executable, "-m", "dvc", *words, cwd=fresh).strip().splitlines()
     assert len(lines) == 5
