@@ -76,7 +76,6 @@ plots: install ## DVC's plots as a page that needs no network; of A and B, what 
 	@$(BIN)/digits plots $(if $(A),'$(A)') $(if $(B),'$(B)')
 
 report: install ## The last run's results as a page: figures, a board to draw on, mistakes; and model cards
-	@$(BIN)/digits card
 	@$(BIN)/digits report
 
 repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric

@@ -189,21 +189,13 @@ def report(
     """Write the last run's results as one page: figures, a board to draw on, mistakes, experiments.
 
     It needs no network and nothing beside it: send it by e-mail as it is.
+
+    A card of each model is written too, report/<model>.md, in the Hugging Face Hub's format: there it is the
+    README.md beside the model's files.
     """
     from digits.cli.report.page import main
 
     sys.exit(main(output=output, open_page=open_page))
-
-
-@app.command()
-def card() -> None:
-    """Write a card for each model: what it is, its figures, its limits.
-
-    report/<model>.md, in the Hugging Face Hub's format: there it is the README.md beside the model's files.
-    """
-    from digits.cli.report.card import main
-
-    sys.exit(main())
 
 
 @app.command()

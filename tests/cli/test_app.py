@@ -30,7 +30,6 @@ def test_help_names_every_verb() -> None:
     process = digits("--help")
     assert process.returncode == 0
     assert VERBS == [
-        "card",
         "compare",
         "experiments",
         "metrics",

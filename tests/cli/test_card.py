@@ -8,7 +8,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from digits.cli.report.card import card, main
+from digits.cli.report.card import card, write_cards
 from digits.cli.report.results import read_results
 from digits.evaluate.scores import load_scores
 from tests.finished import finished
@@ -24,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def written(root: Path, model: str) -> tuple[dict[str, Any], str]:
     """The card's front matter and its text."""
-    assert main(root=root) == 0
+    write_cards(read_results(root), root)
     _, front, text = (root / f"report/{model}.md").read_text(encoding="utf-8").split("---\n", 2)
     return yaml.safe_load(front), text
 

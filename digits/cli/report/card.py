@@ -13,8 +13,7 @@ import yaml
 from markupsafe import Markup
 
 from digits.cli.report.rendering import environment, words
-from digits.cli.report.results import Model, Results, read_results
-from digits.cli.state import warn
+from digits.cli.report.results import Model, Results
 from digits.core.files import replacing
 from digits.core.sources import Source
 from digits.evaluate.metrics import METRICS
@@ -23,20 +22,13 @@ from digits.evaluate.metrics import METRICS
 CONFUSED = 5
 
 
-def main(*, root: Path = Path()) -> int:
-    """Write ``report/<model>.md`` for each model, and print its path; return 0.
-
-    Raises:
-        InputError: the pipeline hasn't run.
-    """
-    results = read_results(root)
-    warn(results.mixed)
+def write_cards(results: Results, root: Path) -> None:
+    """Write ``report/<model>.md`` for each model, and print its path."""
     for model in results.models:
         path = root / "report" / f"{model.name}.md"
         with replacing(path) as partial:
             partial.write_text(card(model, results), encoding="utf-8", newline="\n")
         print(path)
-    return 0
 
 
 def card(model: Model, results: Results) -> str:

@@ -14,6 +14,7 @@ from digits.cli.experiments import FIGURES, MARK, Row, describe, verdicts
 from digits.cli.flattening import flat
 from digits.cli.git import check_owner, git
 from digits.cli.history import read_experiments
+from digits.cli.report.card import write_cards
 from digits.cli.report.network import load_network
 from digits.cli.report.pictures import digit_url, picture
 from digits.cli.report.rendering import environment, words
@@ -34,7 +35,7 @@ MISTAKES = 150
 
 
 def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
-    """Write the page, print its address, and open it if asked to; return 0.
+    """Write the models' cards and the page, print its address, and open it if asked to; return 0.
 
     Raises:
         InputError: the pipeline hasn't run.
@@ -45,6 +46,7 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
         check_owner(root)
     except InputError as error:
         warn(f"the page has no experiments; {error}")
+    write_cards(results, root)
     with replacing(output) as partial:
         partial.write_text(page(results, root), encoding="utf-8", newline="\n")
     address = output.resolve().as_uri()
