@@ -15,6 +15,8 @@ from digits.cli.history import Experiment, read_experiments
 from digits.cli.output import WIDTH, show
 from digits.core.errors import InputError
 
+#: Changed parameters of a model that are named; of more, how many.
+NAMED = 8
 #: The figures of a model, by what they are called: the first two choose the best, the third reports.
 FIGURES = {
     "validation_accuracy": ("validation", "accuracy"),
@@ -191,6 +193,9 @@ def _changed(experiment: Experiment, above: Experiment | None) -> str:
         short = [_words(value, 4) for value in values]
         old, new = short if short[0] != short[1] else map(_words, values)
         sections.setdefault(section, []).append(f"{name} {old} → {new}")
+    for texts in sections.values():
+        if len(texts) > NAMED + 1:  # dvc params diff names all
+            texts[NAMED:] = [f"{len(texts) - NAMED} more"]
     words = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
     is_above = above is not None and above.commit == experiment.before.commit
     return ("" if is_above else f"against {experiment.before.name}: ") + (words or "no parameter")
