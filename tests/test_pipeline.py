@@ -147,13 +147,14 @@ def test_curves_grow_while_a_training_runs_and_an_edit_ends_it(project: Path, tm
         wait_for(lambda: ",3000," in read(history), process)
         shown = dvc("plots", "diff", "--json", "HEAD", cwd=project)
         drawn, _ = json.JSONDecoder().raw_decode(shown, shown.index("{"))
-        points = [json.dumps(chart["content"]["data"]["values"]) for chart in drawn["data"]["Log loss"]]
+        points = [json.dumps(chart["content"]["data"]["values"]) for chart in drawn["data"]["Log loss, dnn"]]
         assert any('"step": "3000"' in values for values in points)
         rows = read(history).count("\n")
         wait_for(lambda: read(history).count("\n") > rows, process)
     finally:
         params.write_text(good)
-    assert process.wait(timeout=120)
+        status = process.wait(timeout=120)
+    assert status
     assert "params.yaml, train.dnn: found an edit while this stage ran" in (tmp_path / "log").read_text()
     assert lock.read_bytes() == recorded
     assert stages_run(dvc("repro", cwd=project)) == set()
