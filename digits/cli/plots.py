@@ -111,7 +111,7 @@ def _pictures(renderer: Any) -> str:
 
 
 def _url(name: str, content: str) -> str:
-    """Return a picture's ``data:`` URL, of a PNG as WebP: the same pixels in a third of the bytes."""
+    """Return a picture's ``data:`` URL, of a PNG as WebP, which takes a third of the bytes."""
     kind = mimetypes.guess_type(name)[0]
     if kind == "image/png":
         with suppress(OSError), Image.open(io.BytesIO(base64.b64decode(content))) as image:

@@ -1,4 +1,4 @@
-"""Whether parameters, code, models, predictions and metrics in the workspace are of one run."""
+"""Tell whether the results in the workspace were made by the parameters and the code in it."""
 
 import hashlib
 import sys
@@ -17,9 +17,9 @@ NAMED = 4
 
 
 def mixed(root: Path) -> str:
-    """What is not of one run, in a sentence; empty if all is. By ``dvc status``, which takes half a second.
+    """Return a sentence about what changed after the results were made; empty if nothing did.
 
-    What is missing is no fault: it can't be shown.
+    It asks ``dvc status``, which takes half a second. A missing file is no change.
     """
     from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError
@@ -54,7 +54,7 @@ def _changed(status: dict[str, list[Any]]) -> list[str]:
 
 
 def mixed_model(model: str, root: Path) -> str:
-    """The same for one model's file, by the hashes in ``dvc.lock``: some milliseconds."""
+    """Return the same for one model's file; it compares hashes with ``dvc.lock``, in milliseconds."""
     try:
         stages = read_mapping(root / "dvc.lock")["stages"]
         params = flat(read_mapping(root / "params.yaml")["train"][model])
@@ -73,10 +73,10 @@ def mixed_model(model: str, root: Path) -> str:
 
 
 def check_state(root: Path, option: str | None) -> None:
-    """Warn if not all is of one run; refuse it if an option is given that relies on it.
+    """Warn where results are older than what made them.
 
     Raises:
-        InputError: see above.
+        InputError: they are, and ``option`` is given, which relies on them.
     """
     found = mixed(root)
     if found and option:
@@ -85,6 +85,6 @@ def check_state(root: Path, option: str | None) -> None:
 
 
 def warn(sentence: str) -> None:
-    """Say it on stderr, if there is anything to say, as what :func:`mixed` found."""
+    """Print a warning on stderr; nothing if the sentence is empty."""
     if sentence:
         print(f"warning: {sentence}", file=sys.stderr)

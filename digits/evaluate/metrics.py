@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from digits.core.predictions import Predictions
 from digits.evaluate.calibration import expected_calibration_error
 
 
+@cache
 def _scikit_learn() -> Any:
     """scikit-learn's metrics; the import takes a second, which commands that read the table do without."""
     with lean_import("pandas"):

@@ -137,7 +137,7 @@ def _kind(model: Model) -> str:
 
 
 def _curves(history: History) -> str:
-    """What the training's curves show, in words."""
+    """Describe the training curves, for readers who can't see them."""
     first, last = history.periods[0], history.periods[-1]
     return ", ".join(
         f"{split} log loss from {getattr(first, split).log_loss:.3f} to {getattr(last, split).log_loss:.3f} "
@@ -147,7 +147,7 @@ def _curves(history: History) -> str:
 
 
 def _confused(answers: Predictions) -> str:
-    """What the confusion matrix shows, in words."""
+    """Describe the confusion matrix, for readers who can't see it."""
     names, right = answers.class_names, int(answers.right.sum())
     text = f"{right:,} of {len(answers.right):,} on the diagonal"
     matrix = answers.confusion()
@@ -158,7 +158,7 @@ def _confused(answers: Predictions) -> str:
 
 
 def _verdicts(units: Path) -> str:
-    """How many hidden units are dead, noise or alike after the last step; empty where there are none."""
+    """Count the dead, noise and alike units after the last step; empty without a hidden layer."""
     table = read_csv(units) if units.is_file() else {"step": [], "verdict": []}
     rows = list(zip(table["step"], table["verdict"], strict=True))
     last = [verdict for step, verdict in rows if step == rows[-1][0]]

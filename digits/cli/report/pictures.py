@@ -22,7 +22,7 @@ class Picture(NamedTuple):
 
 
 def picture(path: Path) -> Picture:
-    """A PNG file as WebP: the same pixels in a third of the bytes."""
+    """A PNG file as WebP, which takes a third of the bytes."""
     with Image.open(path) as image:
         return Picture(image_url(image.convert("RGB")), image.width // 2, image.height // 2)
 
