@@ -90,8 +90,8 @@ def main(style: str, *, root: Path = Path()) -> int:
     return 0
 
 
-def describe(found: list[Experiment]) -> list[Row]:
-    """Return a row for each experiment; the best on each data is marked."""
+def describe(found: list[Experiment], named: int = NAMED) -> list[Row]:
+    """Return a row for each experiment, the best marked; of a model, ``named`` changes are named at most."""
     rows = [
         Row(
             experiment.name,
@@ -101,7 +101,7 @@ def describe(found: list[Experiment]) -> list[Row]:
                 model: {name: splits.get(split, {}).get(metric) for name, (split, metric) in FIGURES.items()}
                 for model, splits in experiment.metrics.items()
             },
-            _changed(experiment, above),
+            _changed(experiment, above, named),
         )
         for above, experiment in pairwise([None, *found])
         if experiment
@@ -183,7 +183,7 @@ def _data(experiment: Experiment, found: list[Experiment]) -> str:
     return ", ".join([_words(own.get("data.source")), *words])
 
 
-def _changed(experiment: Experiment, above: Experiment | None) -> str:
+def _changed(experiment: Experiment, above: Experiment | None, named: int) -> str:
     """Return what changed against the experiment before, which is named if it isn't the row above."""
     if experiment.before is None:
         return "the first"
@@ -194,8 +194,8 @@ def _changed(experiment: Experiment, above: Experiment | None) -> str:
         old, new = short if short[0] != short[1] else map(_words, values)
         sections.setdefault(section, []).append(f"{name} {old} → {new}")
     for texts in sections.values():
-        if len(texts) > NAMED + 1:  # dvc params diff names all
-            texts[NAMED:] = [f"{len(texts) - NAMED} more"]
+        if len(texts) > named + 1:  # dvc params diff names all
+            texts[named:] = [f"{len(texts) - named} more"]
     words = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
     is_above = above is not None and above.commit == experiment.before.commit
     return ("" if is_above else f"against {experiment.before.name}: ") + (words or "no parameter")

@@ -37,16 +37,20 @@ MODELS, SPLITS = ("linear", "dnn"), ("validation", "test")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run in a git repository with two experiments, and one without metrics before them."""
+    """A finished run in a git repository with twenty experiments, and one without metrics before them."""
     folder = tmp_path_factory.mktemp("finished")
     commit(folder, "experiment: long ago")
     finished(folder)
-    commit(folder, "experiment: the first\n\nOf two.")
+    commit(folder, "experiment: the first\n\nOf twenty.")
     params = folder / "params.yaml"
-    params.write_text(params.read_text().replace("dropout: 0.2", "dropout: 0.5"))
+    text = params.read_text()
+    for number in range(18):
+        params.write_text(text.replace("dropout: 0.2", f"dropout: 0.3{number:02}"))
+        commit(folder, f"experiment: dropout at attempt number {number}")
+    params.write_text(text.replace("dropout: 0.2", "dropout: 0.5"))
     (folder / "metrics/dnn.json").write_text('{"test": {"accuracy": 0.125}}')
     commit(folder, "experiment: more dropout")
-    git(folder, "checkout", "HEAD~1", "--", ".")
+    git(folder, "checkout", "HEAD~19", "--", ".")
     commit(folder, "Not an experiment\n\nexperiment: this line is of the body")
     return folder
 
@@ -107,6 +111,7 @@ class TestContent:
         assert ": Not an experiment." in text
         assert "Careful:" not in text
         assert "1 more are left out" in text
+        assert "The difference may be chance (McNemar's test" in text
         (root / "metrics/linear.json").write_text("{}")
         text = text_of(written(root, tmp_path))
         git(root, "checkout", "--", ".")
@@ -197,6 +202,31 @@ BROKEN_WORDS = """() => [...document.querySelectorAll("h1, h2, h3, th, td")].fla
     return [...cell.querySelectorAll("span")].filter(word => word.getClientRects().length > 1);
 }).map(word => word.textContent)"""
 
+#: Pairs of texts, pictures and controls of which one lies over the other.
+OVERLAPS = """() => {
+    const inside = (box, outer) => outer ? {
+        left: Math.max(box.left, outer.left), right: Math.min(box.right, outer.right),
+        top: Math.max(box.top, outer.top), bottom: Math.min(box.bottom, outer.bottom)} : box;
+    const boxOf = element => element?.getBoundingClientRect();
+    const kinds = "h1, h2, h3, p, li, dt, dd, td, th, img, canvas, button, select, input, summary";
+    const shown = [...document.querySelectorAll(kinds)].filter(element => element.checkVisibility())
+        .map(element => ({element, box: inside(boxOf(element), boxOf(element.closest(".scroll, .wide")))}));
+    const share = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+    return shown.flatMap((a, i) => shown.slice(i + 1)
+        .filter(b => share(a.box, b.box) && !a.element.contains(b.element) && !b.element.contains(a.element))
+        .map(b => `${a.element.outerHTML.slice(0, 60)} and ${b.element.outerHTML.slice(0, 60)}`));
+}"""
+
+#: What the Tab key should reach, and the element that has the focus with the width of its outline.
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, select, input, summary, [tabindex]")]
+    .filter(control => control.checkVisibility()).length"""
+FOCUSED = """() => {
+    const focused = document.activeElement;
+    focused.dataset.reached ??= document.querySelectorAll("[data-reached]").length;
+    return [focused.tagName, focused.dataset.reached, parseFloat(getComputedStyle(focused).outlineWidth)];
+}"""
+
 
 def draw(seen: Opened, strokes: Strokes) -> None:
     for first, *others in strokes:
@@ -246,8 +276,19 @@ class TestInABrowser:
     @pytest.mark.parametrize("width", [360, 400, 768, 1300, 1920])
     def test_it_fits_and_breaks_no_word(self, width: int, seen: Opened) -> None:
         seen.page.set_viewport_size({"width": width, "height": 700})
+        draw(seen, SEVEN)
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert seen.page.evaluate(OVERLAPS) == []
         assert seen.page.evaluate(BROKEN_WORDS) == []
+
+    def test_the_tab_key_reaches_every_control(self, seen: Opened) -> None:
+        controls, reached = seen.page.evaluate(CONTROLS), set()
+        for _ in range(controls):
+            seen.page.keyboard.press("Tab")
+            tag, number, outline = seen.page.evaluate(FOCUSED)
+            assert outline >= 1, tag
+            reached.add(number)
+        assert len(reached) == controls > 60
 
     def test_the_slider_goes_through_the_steps(self, seen: Opened) -> None:
         slider = seen.page.locator("input[type=range]").last
@@ -326,7 +367,7 @@ class TestInABrowser:
         assert answer(seen, "dnn")[0] != "–"
         board = drawn(seen, tmp_path / "keys.png")
         assert board[140, 140] == board[140, 216] == 0  # 7 steps of 10 pixels and 3 of 2
-        assert board[140, 230] == board[155, 216] == 255  # not further, nor down: the pen was lifted
+        assert board[140, 250] == board[180, 216] == 255  # not further, nor down: the pen was lifted
         press("Delete")
         assert answer(seen, "dnn")[0] == "–"
 

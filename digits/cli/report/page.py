@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from digits.cli.experiments import FIGURES, MARK, Row, describe, verdicts
-from digits.cli.flattening import flat
 from digits.cli.git import check_owner, git
 from digits.cli.history import read_experiments
 from digits.cli.report.card import write_cards
@@ -20,6 +19,7 @@ from digits.cli.report.pictures import digit_url, picture
 from digits.cli.report.rendering import environment, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.report.sweeps import sweeps
+from digits.cli.significance import SIGNIFICANT, mcnemar
 from digits.cli.state import warn
 from digits.core.errors import InputError
 from digits.core.files import read_csv, replacing
@@ -32,6 +32,8 @@ from digits.evaluate.scores import SPLITS
 MOST_NUMBERS = 500_000
 #: Pictures of mistakes of each model.
 MISTAKES = 150
+#: Changed parameters of a model that the experiments' table names.
+NAMED = 3
 
 
 def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
@@ -69,7 +71,7 @@ def page(results: Results, root: Path) -> str:
     ]
     model_input = results.models[0].model_input
     history, left_out = read_experiments(root)
-    rows = describe(history)
+    rows = describe(history, named=NAMED)
     keys = dict.fromkeys(key for model in results.models for key in model.recipe)
     template = environment(autoescape=True).get_template("page.html")
     return template.render(
@@ -87,7 +89,7 @@ def page(results: Results, root: Path) -> str:
         guessing=math.log(len(model_input.class_names)),
         recipes={key: [words(model.recipe.get(key)) for model in results.models] for key in keys},
         other_params={key: value for key, value in results.params.items() if not key.startswith("train.")},
-        environment=flat(results.environment),
+        difference=_difference(results.models),
         commit=git(root, "log", "-1", "--format=%h: %s").decode(errors="replace").strip(),
         changes=git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"),
         experiments=rows,
@@ -125,6 +127,19 @@ def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
             for row in wrong[:MISTAKES]
         ],
     }
+
+
+def _difference(models: list[Model]) -> str:
+    """Say whether two models differ by more than chance on the test images; empty if there aren't two."""
+    if len(models) != 2:
+        return ""
+    right = [model.predictions["test"].right for model in models]
+    p = mcnemar(*right)
+    test = f"McNemar's test on the same images, p = {p:.2g}"
+    if p >= SIGNIFICANT:
+        return f"The difference may be chance ({test})."
+    better, worse = sorted(models, key=lambda model: -int(model.predictions["test"].right.sum()))
+    return f"{better.name} is better than {worse.name} by more than chance ({test})."
 
 
 def _kind(model: Model) -> str:

@@ -3,7 +3,6 @@
 "use strict";
 (() => {
   const INK = 0.2;   // share of full ink over which a pixel has ink
-  const PEN = 22;    // the pen's width, in pixels of the canvas
   const STEP = 10;   // how far an arrow key moves it
 
   const sum = values => values.reduce((a, b) => a + b, 0);
@@ -111,18 +110,21 @@
   for (const {network} of models)
     for (const name in network.tensors) network.tensors[name] = decoded(network.tensors[name]);
   const canvas = $("canvas"), pen = $("pen"), size = canvas.width;
+  // In pixels of the canvas: a stroke becomes about two pixels of the network's, as the data's are.
+  const width = Math.max(22, 450 / input.box);
+  pen.style.width = pen.style.height = `${width / size * 100}%`;
   const context = canvas.getContext("2d", {willReadFrequently: true});
   let place = {x: size / 2, y: size / 2}, down = false, image = null;
 
   const stroke = to => {
-    context.lineWidth = PEN;
+    context.lineWidth = width;
     context.lineCap = "round";
     context.beginPath();
     context.moveTo(place.x, place.y);
     context.lineTo(to.x, to.y);
     context.stroke();
     context.beginPath(); // a line without length is not drawn
-    context.arc(to.x, to.y, PEN / 2, 0, 2 * Math.PI);
+    context.arc(to.x, to.y, width / 2, 0, 2 * Math.PI);
     context.fill();
     place = to;
   };
