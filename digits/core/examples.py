@@ -1,16 +1,13 @@
 """Labelled images as the pipeline holds them, in memory and in a file."""
 
-import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core.errors import InputError
-from digits.core.files import replacing
+from digits.core.files import reading, replacing
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -77,19 +74,10 @@ class Examples:
         Raises:
             InputError: there is no such file, or it is damaged.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                images, labels = archive["images"], archive["labels"]
-                pixel_maximum = int(archive["pixel_maximum"])
-                class_names = tuple(archive["class_names"].tolist())
+        with reading(path, "split"), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            images, labels = archive["images"], archive["labels"]
             if images.dtype != np.uint8 or images.ndim != 3:
                 raise ValueError(f"images are {images.dtype} {images.shape}")
             if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
                 raise ValueError(f"labels are {labels.dtype} {labels.shape}, images {images.shape}")
-        except FileNotFoundError:
-            raise InputError(path, found="no such file", expected="a split", do="dvc repro split") from None
-        except (BadZipFile, EOFError, KeyError, ValueError, zlib.error) as error:
-            raise InputError(
-                path, found=f"a damaged file ({error})", expected="a split", do="dvc repro split"
-            ) from None
-        return cls(images, labels, pixel_maximum, class_names)
+            return cls(images, labels, int(archive["pixel_maximum"]), tuple(archive["class_names"].tolist()))

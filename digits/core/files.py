@@ -1,13 +1,20 @@
-"""Write files whole or not at all."""
+"""Write files whole or not at all; read those of a stage."""
 
 import csv
 import glob
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
+
+from digits.core.errors import InputError
+
+#: What readers of CSV, JSON and NumPy's files raise for a damaged one.
+DAMAGED = (AttributeError, BadZipFile, EOFError, IndexError, KeyError, TypeError, ValueError, zlib.error)
 
 
 @contextmanager
@@ -43,6 +50,18 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 def _remove(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(path: Path, stage: str) -> Iterator[None]:
+    """While the block reads an output of a stage: an InputError if the file is missing or damaged."""
+    expected, do = f"an output of stage {stage}", f"dvc repro {stage}"
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(path, found="no such file", expected=expected, do=do) from None
+    except DAMAGED as error:
+        raise InputError(path, found=f"a damaged file ({error})", expected=expected, do=do) from None
 
 
 def write_json(path: Path, value: object) -> None:

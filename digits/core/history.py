@@ -6,8 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-from digits.core.errors import InputError
-from digits.core.files import read_csv, write_csv
+from digits.core.files import read_csv, reading, write_csv
 
 Split = Literal["train", "validation"]
 
@@ -79,19 +78,11 @@ class History:
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputError: the file is damaged.
-            OSError: it can't be read.
+            InputError: the file is missing or damaged.
         """
-        try:
+        with reading(path, "train"):
             table = read_csv(path)
             rows = list(zip(*(map(float, table[name]) for name in COLUMNS), strict=True))
             if not rows or not all(isfinite(figure) for row in rows for figure in row):
                 raise ValueError("no row, or a figure that is no finite number")
             return cls([Period(int(a), int(b), Score(*c[::2]), Score(*c[1::2])) for a, b, *c in rows])
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                path,
-                found=f"a damaged table ({error})",
-                expected="a training's history",
-                do="dvc repro train",
-            ) from None

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from digits.core.errors import InputError
-from digits.core.files import write_json
+from digits.core.files import reading, write_json
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -42,12 +41,7 @@ class ModelInput:
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputError: the file is damaged.
-            OSError: it can't be read.
+            InputError: the file is missing or damaged.
         """
-        try:
+        with reading(path, "train"):
             return TypeAdapter(cls).validate_json(path.read_bytes())
-        except ValueError:
-            raise InputError(
-                path, found="a damaged file", expected="a model's input", do="dvc repro train"
-            ) from None

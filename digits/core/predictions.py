@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core.errors import InputError
-from digits.core.files import write_csv
+from digits.core.files import reading, write_csv
 
 COLUMNS = ("actual", "predicted", "probability_of_actual", "probability_of_predicted")
 
@@ -48,15 +47,10 @@ class Predictions:
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputError: the file is damaged, or names other classes.
-            OSError: it can't be read.
+            InputError: the file is missing or damaged, or names other classes.
         """
-        try:
+        with reading(path, "evaluate"):
             return cls.parse(path.read_bytes(), class_names)
-        except ValueError as error:
-            raise InputError(
-                path, found=f"a damaged table ({error})", expected="predictions", do="dvc repro evaluate"
-            ) from None
 
     @classmethod
     def parse(cls, content: bytes, class_names: tuple[str, ...] | None = None) -> "Predictions":

@@ -1,16 +1,13 @@
 """The first layer's weights at some steps of a training, handed on in snapshots.npz."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.core.errors import InputError
-from digits.core.files import replacing
+from digits.core.files import reading, replacing
 
 #: The name of a network's last layer, which is its first one too where there is no hidden layer.
 OUTPUT_LAYER = "logits"
@@ -58,15 +55,8 @@ class Snapshots:
         """Read what :meth:`save` wrote, without TensorFlow.
 
         Raises:
-            InputError: the file is damaged.
-            OSError: it can't be read.
+            InputError: the file is missing or damaged.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                steps = archive["steps"].tolist()
-                rows = zip(steps, archive["weights"], archive["biases"], strict=True)
-                return cls(str(archive["layer"]), [Snapshot(*row) for row in rows])
-        except (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
-            raise InputError(
-                path, found=f"a damaged file ({error})", expected="snapshots", do="dvc repro train"
-            ) from None
+        with reading(path, "train"), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            rows = zip(archive["steps"].tolist(), archive["weights"], archive["biases"], strict=True)
+            return cls(str(archive["layer"]), [Snapshot(*row) for row in rows])

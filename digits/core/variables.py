@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from digits.core.errors import InputError
-from digits.core.files import read_csv, write_csv
+from digits.core.files import read_csv, reading, write_csv
 
 
 class Variable(NamedTuple):
@@ -25,14 +24,9 @@ def load_variables(path: Path) -> list[Variable]:
     """Read what :func:`save_variables` wrote.
 
     Raises:
-        InputError: the file is damaged.
-        OSError: it can't be read.
+        InputError: the file is missing or damaged.
     """
-    try:
+    with reading(path, "train"):
         table = read_csv(path)
         columns = (table["name"], table["shape"], map(int, table["numbers"]))
         return [Variable(*row) for row in zip(*columns, strict=True)]
-    except (IndexError, KeyError, ValueError) as error:
-        raise InputError(
-            path, found=f"a damaged table ({error})", expected="a network's variables", do="dvc repro train"
-        ) from None

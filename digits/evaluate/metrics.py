@@ -165,7 +165,8 @@ def wilson_interval(correct: int, examples: int) -> Interval:
     return Interval(float(found.low), float(found.high))
 
 
-class ClassScore(NamedTuple):
+@dataclass(frozen=True)
+class ClassScore:
     """The figures of one class; ``examples`` is how many images are of it."""
 
     name: str

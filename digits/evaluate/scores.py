@@ -5,8 +5,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from digits.core.errors import InputError
-from digits.core.files import write_json
+from digits.core.files import reading, write_json
 from digits.evaluate.metrics import (
     METRICS,
     Answers,
@@ -57,34 +56,20 @@ def save_metrics(scores: dict[str, Scores], path: Path) -> None:
 
 def save_scores(scores: dict[str, Scores], path: Path) -> None:
     """Write all that is known of each split as a JSON file that :func:`load_scores` reads."""
-    write_json(
-        path,
-        {
-            split: {
-                "metrics": found.metrics,
-                "accuracy_interval": found.accuracy_interval,
-                "examples": found.examples,
-                "classes": [score._asdict() for score in found.classes],
-            }
-            for split, found in scores.items()
-        },
-    )
+    write_json(path, _BY_SPLIT.dump_python(scores))
 
 
 def load_scores(path: Path) -> dict[str, Scores]:
     """Read what :func:`save_scores` wrote, by split.
 
     Raises:
-        InputError: the file is damaged.
-        OSError: it can't be read.
+        InputError: the file is missing or damaged, or has other metrics than :data:`METRICS`.
     """
-    try:
+    with reading(path, "evaluate"):
         scores = parse_scores(path.read_bytes())
-        if all(found.metrics.keys() == METRICS.keys() for found in scores.values()):
-            return scores
-    except ValueError:
-        pass
-    raise InputError(path, found="a damaged file", expected="a model's scores", do="dvc repro evaluate")
+        if any(found.metrics.keys() != METRICS.keys() for found in scores.values()):
+            raise ValueError(f"expected metrics {', '.join(METRICS)}")
+        return scores
 
 
 def parse_scores(content: bytes) -> dict[str, Scores]:
@@ -93,7 +78,10 @@ def parse_scores(content: bytes) -> dict[str, Scores]:
     Raises:
         ValueError: it is damaged.
     """
-    scores = TypeAdapter(dict[str, Scores]).validate_json(content)
+    scores = _BY_SPLIT.validate_json(content)
     if set(scores) != set(SPLITS):
         raise ValueError(f"splits {', '.join(scores)}")
     return scores
+
+
+_BY_SPLIT = TypeAdapter(dict[str, Scores])

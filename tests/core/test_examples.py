@@ -1,5 +1,4 @@
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +46,10 @@ def test_size_and_rows_per_class() -> None:
     assert four.take(slice(0, 1)).rows_per_class() == {"class 0": 1, "class 1": 0, "class 2": 0}
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: b"no archive",
-        lambda content: content[: len(content) // 2],
-        lambda content: content.replace(b"images.npy", b"photos.npy"),
-        lambda content: content.replace(b"NUMPY", b"NIMPY"),
-    ],
-    ids=["empty", "text", "cut", "renamed", "no arrays"],
-)
-def test_a_damaged_file_is_said(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_a_file_that_is_cut_off_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     tiny.examples(7).save(path)
-    path.write_bytes(damage(path.read_bytes()))
+    path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"a\.npz: found a damaged file .*dvc repro split"):
         Examples.load(path)
 

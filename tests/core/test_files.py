@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from digits.core.files import replacing, replacing_folder, write_csv, write_json
+from digits.core.errors import InputError
+from digits.core.files import DAMAGED, reading, replacing, replacing_folder, write_csv, write_json
 
 
 def test_replacing_puts_the_new_file_in_place_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -83,3 +84,13 @@ def test_csv_quotes_where_needed_and_ends_lines_with_lf(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["class", "f1"], [("Coat, warm", 0.5), ("größe", 1)])
     expected = 'class,f1\n"Coat, warm",0.5\ngröße,1\n'
     assert (tmp_path / "a.csv").read_bytes() == expected.encode()
+
+
+@pytest.mark.parametrize("kind", [FileNotFoundError, *DAMAGED])
+def test_an_output_that_cannot_be_read_is_named(kind: type[Exception]) -> None:
+    found = r"no such file" if kind is FileNotFoundError else r"a damaged file \('?why'?\)"
+    with (
+        pytest.raises(InputError, match=rf"a\.npz: found {found}, .*; dvc repro split"),
+        reading(Path("a.npz"), "split"),
+    ):
+        raise kind("why")

@@ -1,3 +1,4 @@
+from dataclasses import astuple
 from math import log
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_a_class_that_is_neither_there_nor_predicted_does_not_count() -> None:
 
 
 def test_per_class_by_hand() -> None:
-    assert per_class(ANSWERS, ("a", "b", "c")) == [
+    assert [astuple(each) for each in per_class(ANSWERS, ("a", "b", "c"))] == [
         ("a", pytest.approx(2 / 3), 1.0, pytest.approx(0.8), 2),
         ("b", 0.0, 0.0, 0.0, 1),
         ("c", 1.0, 1.0, 1.0, 1),

@@ -29,26 +29,10 @@ def test_git_gets_the_main_metrics_alone(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "m.json").read_text()) == {"validation": figures, "test": figures}
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("test", "tested"), ("log_loss", "loss"), ('"recall"', '"depth"'), ("0.9", "x")]
-)
-def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("old", "new"), [('"test"', '"tested"'), ('"log_loss"', '"loss"')])
+def test_other_splits_or_metrics_are_refused(old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     save_scores(SCORES, path)
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    with pytest.raises(InputError, match=r"scores\.json: found a damaged file, .*; dvc repro evaluate"):
-        load_scores(path)
-
-
-@pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize("metrics", [{"accuracy": 0.5}, "none", None])
-def test_a_split_without_all_metrics_is_damaged(split: str, metrics: object, tmp_path: Path) -> None:
-    path = tmp_path / "scores.json"
-    save_scores(SCORES, path)
-    document = json.loads(path.read_text())
-    document[split]["metrics"] = metrics
-    path.write_text(json.dumps(document))
-    with pytest.raises(InputError, match=r"scores\.json: found a damaged file"):
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=r"scores\.json: found a damaged file .*; dvc repro evaluate"):
         load_scores(path)
