@@ -1,6 +1,5 @@
 """Files, names and pictures made to do harm: refused in one line, or taken for the text that they are."""
 
-import ast
 import io
 import json
 import os
@@ -8,7 +7,6 @@ import re
 import subprocess
 import sys
 import zlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,13 @@ import yaml
 from PIL import Image
 
 from digits.cli.framing import MOST_PIXELS, frame
+from digits.cli.output import show
 from digits.cli.predict import predict, read_picture
 from digits.cli.report import card, page
 from digits.cli.report.results import read_results
 from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.core.files import write_json
 from digits.core.model_input import ModelInput
-from digits.core.snapshots import Snapshots
 from digits.core.sources import load_source
 from digits.evaluate.inference import logits
 from digits.train.export import save_tflite
@@ -36,29 +33,11 @@ from tests.cli.test_predict import TAKES, stroke, with_size
 from tests.conftest import REPOSITORY
 from tests.finished import commit, finished
 from tests.test_bad_input import entry, run_stage, sources
-from tests.test_pipeline import clone
 
 #: Runs a command if a shell ever sees it.
 SHELL = "\"; touch harmed; $(touch harmed) `touch harmed`'; touch harmed #"
 #: Clears a terminal and renames its window.
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m"
-
-
-def test_nothing_that_is_read_can_bring_code_along() -> None:
-    """What ruff's S rules don't see: arrays of objects, which are pickles, and Keras models with code."""
-    calls = []
-    for folder in ("digits", "stages", "tests", "benchmarks"):
-        for path in (REPOSITORY / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    given = {at.arg: ast.unparse(at.value) for at in node.keywords}
-                    calls.append((path.name, ast.unparse(node.func), given))
-    loads = [(name, given) for name, called, given in calls if called == "np.load"]
-    models = [(name, given) for name, called, given in calls if called.endswith("load_model")]
-    assert len(loads) > 3
-    assert [name for name, given in loads if given.get("allow_pickle", "False") != "False"] == []
-    assert [name for name, given in models if given.get("safe_mode", "True") != "True"] == []
-    assert not {name for name, _ in models} - {"exports.py", "test_export.py"}  # none outside tests
 
 
 class Harm:
@@ -68,26 +47,15 @@ class Harm:
         return (Path.touch, (Path("harmed"),))
 
 
-class TestArchives:
-    @pytest.fixture(autouse=True)
-    def _elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
-
-    def test_a_split_of_objects(self, workspace: Path) -> None:
-        path = workspace / "data/splits/train.npz"
-        path.parent.mkdir(parents=True)
-        images = np.array([Harm()], object)
-        np.savez(path, images=images, labels=np.zeros(1), pixel_maximum=1, class_names=["a", "b"])
-        with pytest.raises(InputError, match=r"train\.npz: found a damaged file \(Object arrays"):
-            explore.main(workspace)
-        assert not Path("harmed").exists()
-
-    def test_snapshots_of_objects(self, workspace: Path) -> None:
-        path = workspace / "snapshots.npz"
-        np.savez(path, steps=np.array([Harm()], object), weights=[0], biases=[0], layer="logits")
-        with pytest.raises(InputError, match=r"snapshots\.npz: found a damaged file \(Object arrays"):
-            Snapshots.load(path)
-        assert not Path("harmed").exists()
+def test_a_split_of_objects_runs_no_pickle(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    path = workspace / "data/splits/train.npz"
+    path.parent.mkdir(parents=True)
+    images = np.array([Harm()], object)
+    np.savez(path, images=images, labels=np.zeros(1), pixel_maximum=1, class_names=["a", "b"])
+    with pytest.raises(InputError, match=r"train\.npz: found a damaged file \(Object arrays"):
+        explore.main(workspace)
+    assert not Path("harmed").exists()
 
 
 class TestNames:
@@ -95,10 +63,7 @@ class TestNames:
         "url",
         [
             "..",
-            "http://a/b%00.csv",
             "http://a/b\\..\\..\\c.csv",
-            "http://a/.hidden",
-            "http://a/x.csv.",
             "http://a/" + ESCAPES,
         ],
     )
@@ -108,27 +73,11 @@ class TestNames:
             load_source(tmp_path, "s")
         assert str(caught.value).isprintable()
 
-    def test_names_that_differ_in_case_alone_are_one(self, tmp_path: Path) -> None:
-        sources(tmp_path, s=entry("csv", train={"urls": ["a.csv"]}, test={"urls": ["A.csv"]}))
-        with pytest.raises(InputError, match="one file name for two files"):
-            load_source(tmp_path, "s")
-
-    @pytest.mark.parametrize("key", ["title", "homepage", "licence"])
-    def test_what_is_said_of_a_source_steers_no_terminal(self, key: str, tmp_path: Path) -> None:
-        sources(tmp_path, s=entry("csv", train={"urls": ["a.csv"]}) | {key: ESCAPES})
+    def test_what_is_said_of_a_source_steers_no_terminal(self, tmp_path: Path) -> None:
+        sources(tmp_path, s=entry("csv", train={"urls": ["a.csv"]}) | {"title": ESCAPES})
         with pytest.raises(InputError, match="expected one line without control characters") as caught:
             load_source(tmp_path, "s")
         assert str(caught.value).isprintable()
-
-    def test_a_source_whose_name_steers_a_terminal(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"data\.source: found ") as caught:
-            load_source(tmp_path, ESCAPES)
-        assert str(caught.value).isprintable()
-
-    def test_a_model_elsewhere_is_none(self, workspace: Path) -> None:
-        ended = run_stage("train", f"../../{SHELL}", workspace=workspace)
-        assert ended.stderr.startswith("error: params.yaml, train: found no model ")
-        assert ended.stderr.count("\n") == 1
 
 
 class TestTheShell:
@@ -167,21 +116,6 @@ class TestTheShell:
         (models,) = [at["models"] for at in document["vars"]]
         assert all(re.fullmatch("[a-z][a-z0-9_]*", model) for model in models)
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("key", "value"), [("models", "['$(touch harmed)']"), ("item", "{model: $(touch harmed)}")]
-    )
-    def test_settings_cannot_name_the_models(self, key: str, value: str, tmp_path: Path) -> None:
-        """DVC takes variables from params.yaml too, but not those that dvc.yaml has."""
-        folder = clone(tmp_path)
-        with (folder / "params.yaml").open("a") as file:
-            file.write(f"{key}: {value}\n")
-        ended = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro"], cwd=folder, capture_output=True, text=True, timeout=300
-        )
-        assert ended.returncode != 0
-        assert not list(folder.rglob("harmed"))
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -200,64 +134,36 @@ def model(trained: Path) -> Path:
     return trained
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
 class TestTheTerminal:
-    def shown(self, *words: str, cwd: Path) -> tuple[int, str]:
-        """Exit status, and what a terminal gets."""
-        import pty
-
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
+    def said(self, *words: str, cwd: Path) -> tuple[int, str]:
+        """Exit status, and all that a command prints."""
+        ended = subprocess.run(
             [sys.executable, "-m", "digits", *words],
             cwd=cwd,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "utf-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        os.close(theirs)
-        said = b""
-        while True:
-            try:
-                piece = os.read(ours, 65_536)
-            except OSError:  # Linux's way to say that nobody writes any more
-                break
-            if not piece:
-                break
-            said += piece
-        os.close(ours)
-        return process.wait(timeout=120), said.decode()
+        return ended.returncode, ended.stdout.decode()
 
-    @pytest.mark.parametrize("style", ["table", "csv", "json"])
-    def test_names_of_files_and_classes(self, style: str, model: Path) -> None:
-        write_json(
-            model / "models/dnn/input.json",
-            asdict(TAKES) | {"class_names": [f"{ESCAPES}{number}" for number in range(10)]},
-        )
-        stroke().save(model / f"{ESCAPES}.png")
-        status, said = self.shown("predict", f"{ESCAPES}.png", "--format", style, cwd=model)
-        assert status == 0, said
-        assert "owned" in said
+    def test_what_is_shown_on_a_terminal_steers_it_not(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        show(f"{ESCAPES}\n{ESCAPES}")
+        said = capsys.readouterr().out
+        assert said.count("owned") == said.count("\n") == 2
         assert not {"\x1b", "\x07", "\x9b"} & set(said)
 
     @pytest.mark.parametrize(
         "words",
-        [
-            ("predict", f"none {ESCAPES}.png"),
-            ("predict", "x.png", "--model", f"../{ESCAPES}"),
-            ("report", "--output", ESCAPES),
-            ("recipe", ESCAPES),
-            ("compare", ESCAPES),
-            ("compare", "--upload-pack=touch harmed"),
-            ("repeat", "--model", SHELL, "--seeds", "2"),
-        ],
+        [("predict", f"none {ESCAPES}.png"), ("recipe", ESCAPES), ("compare", "--upload-pack=touch harmed")],
     )
     def test_arguments(self, words: tuple[str, ...], model: Path) -> None:
-        status, said = self.shown(*words, cwd=model)
+        status, said = self.said(*words, cwd=model)
         assert status in (1, 2)
         assert "Traceback" not in said
-        assert "\x1b[2J" not in said
-        assert "\x07" not in said
+        assert not {"\x1b", "\x07"} & set(said.replace("\x1b[", ""))
         assert not list(model.rglob("harmed"))
 
 
@@ -293,25 +199,14 @@ class TestPictures:
             frame(read_picture(str(tmp_path / "a.png")), TAKES)
         assert "\n" not in str(caught.value)
 
-    @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "1", "I;16", "CMYK"])
-    def test_a_large_one_gets_the_answer_of_a_small_one(self, mode: str, tmp_path: Path) -> None:
-        box = (400, 600, 1600, 1000)
-        grey = np.asarray(stroke((2_400, 1_800), box).convert("L"))
-        large = Image.fromarray(grey.astype(np.uint16) * 257 if mode == "I;16" else grey)
-        if mode not in ("I;16", "LA", "RGBA"):
-            large = large.convert(mode)
-        elif mode != "I;16":
-            large = Image.merge("RGBA", [Image.new("L", large.size)] * 3 + [Image.fromarray(255 - grey)])
-            large = large.convert(mode)
+    def test_a_large_one_gets_the_answer_of_a_small_one(self, tmp_path: Path) -> None:
+        large = stroke((2_400, 1_800), (400, 600, 1600, 1000))
         assert large.width * large.height > MOST_PIXELS
-        suffix = "jpg" if mode == "CMYK" else "png"
-        large.save(tmp_path / f"a.{suffix}")
-        found = frame(read_picture(str(tmp_path / f"a.{suffix}")), TAKES)
-        plain = frame(stroke(), TAKES)
+        large.save(tmp_path / "a.png")
+        found, plain = frame(read_picture(str(tmp_path / "a.png")), TAKES), frame(stroke(), TAKES)
         assert found
         assert plain
         assert np.abs(found.image.astype(int) - plain.image).max() <= 8
-        assert found.note.startswith("dark on light; ink of 1200 × 400 scaled to 20 × 7")
 
     @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
     def test_memory_is_bounded(self, tmp_path: Path) -> None:
@@ -334,14 +229,6 @@ class TestPictures:
         most = re.search(r"VmHWM:\s*(\d+) kB", ended.stdout)
         assert most
         assert int(most[1]) < 700_000
-
-    def test_of_a_phones_pictures_the_first_is_read(self, tmp_path: Path) -> None:
-        preview = Image.new("RGB", (30, 20), "white")
-        stroke().save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[preview])
-        picture = read_picture(str(tmp_path / "a.jpg"))
-        assert picture.format == "MPO"
-        assert picture.size == (120, 90)
-        assert frame(picture, TAKES)
 
     @pytest.mark.parametrize("kind", ["BMP", "JPEG"])
     def test_whatever_is_damaged_no_other_error_comes(self, kind: str, tmp_path: Path) -> None:

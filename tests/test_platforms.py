@@ -69,7 +69,7 @@ def assert_works_as_usual(folder: Path, usual: Path, env: Mapping[str, str | Non
     ended("dvc", "repro", LAST, cwd=folder, env=env)
     assert (folder / "dvc.lock").read_bytes() == (usual / "dvc.lock").read_bytes()
     picture = "plots/linear/mistakes.png"
-    for words in (["report"], ["card"], ["compare"], ["predict", picture, "--model", "linear"]):
+    for words in (["report"], ["compare"], ["predict", picture, "--model", "linear"]):
         assert "Traceback" not in ended("digits", *words, cwd=folder, env=env)
     assert NAMES[0] in (folder / "report/index.html").read_text(encoding="utf-8")
     assert NAMES[0] in (folder / "report/linear.md").read_text(encoding="utf-8")

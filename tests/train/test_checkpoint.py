@@ -16,7 +16,6 @@ from digits.core.params import Recipe
 from digits.train import checkpoint
 from digits.train.backend import keras
 from digits.train.checkpoint import Checkpoint
-from digits.train.framing import measure_framing
 from digits.train.training import Trained, train
 from tests import tiny
 from tests.conftest import REPOSITORY
@@ -139,7 +138,6 @@ main("dnn")
 def test_the_stage_goes_on_after_a_kill(workspace: Path) -> None:
     for seed, split in enumerate(("train", "validation")):
         tiny.examples(500, size=(8, 8), classes=10, seed=seed).save(workspace / f"data/splits/{split}.npz")
-    measure_framing(tiny.examples(500, size=(8, 8), classes=10)).save(workspace / "data/splits/input.json")
     params = workspace / "params.yaml"
     text = params.read_text()
     assert text.count("    steps: 1000\n") == 2

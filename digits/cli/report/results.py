@@ -6,7 +6,7 @@ from typing import Any
 
 from digits.cli.flattening import flat
 from digits.cli.json_files import read_json
-from digits.cli.state import MAKE_RUN, mixed
+from digits.cli.state import mixed
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
 from digits.core.model_input import ModelInput
@@ -80,21 +80,16 @@ def read_results(root: Path) -> Results:
         for stage in stages.values()
         for key, value in flat(stage.get("params", {}).get("params.yaml", {})).items()
     }
-    try:
-        validation = Examples.load(root / "data/splits/validation.npz")
-        return Results(
-            source=load_source(root, params["data.source"]),
-            params=params,
-            rows=read_json(root, "metrics/data.json", dict),
-            environment=read_json(root, str(ENVIRONMENT), dict) if (root / ENVIRONMENT).exists() else {},
-            models=[_model(name, params, root, validation) for name in names if f"evaluate@{name}" in stages],
-            validation=validation,
-            mixed=mixed(root),
-        )
-    except FileNotFoundError as error:
-        raise InputError(
-            error.filename, found="no such file", expected="a finished run's", do=MAKE_RUN
-        ) from None
+    validation = Examples.load(root / "data/splits/validation.npz")
+    return Results(
+        source=load_source(root, params["data.source"]),
+        params=params,
+        rows=read_json(root, "metrics/data.json", dict),
+        environment=read_json(root, str(ENVIRONMENT), dict) if (root / ENVIRONMENT).exists() else {},
+        models=[_model(name, params, root, validation) for name in names if f"evaluate@{name}" in stages],
+        validation=validation,
+        mixed=mixed(root),
+    )
 
 
 def _model(name: str, params: dict[str, Any], root: Path, validation: Examples) -> Model:
