@@ -15,9 +15,9 @@ def main(root: Path = Path()) -> None:
     print(f"{name}: {source.title} (licence: {source.licence or 'not stated'})")
     check_unchanged()
     fetch(
-        source_files(source),
+        source_files(source).values(),
         root / "data/raw" / name,
-        local=root / FOLDER / name,
+        own=root / FOLDER / name,
         mirror=os.environ.get("DIGITS_MIRROR"),
     )
 

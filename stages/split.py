@@ -4,7 +4,7 @@ from pathlib import Path
 
 from digits.core.files import replacing_folder, write_json
 from digits.core.params import load_params
-from digits.core.sources import load_source
+from digits.core.sources import FOLDER, load_source
 from digits.core.stage import check_unchanged, run
 from digits.split.parsing import read_source
 from digits.split.splitting import split, warnings_about
@@ -13,7 +13,8 @@ from digits.split.splitting import split, warnings_about
 def main(root: Path = Path()) -> None:
     params = load_params(root).data
     source = load_source(root, params.source)
-    examples, test = read_source(root / "data/raw" / params.source, source)
+    own, raw = root / FOLDER / params.source, root / "data/raw" / params.source
+    examples, test = read_source(source, own=own, raw=raw)
     splits = split(
         examples,
         test,

@@ -61,9 +61,7 @@ def finished(workspace: Path) -> Path:
     """A workspace with the outputs of an earlier good run, and a small source."""
     sources(workspace, csv=entry("csv", train={"urls": ["train.csv"], "rows": 100}))
     settings("data", source="csv")(workspace)
-    for folder in ("data/raw/csv", "data/sources/csv"):
-        (workspace / folder).mkdir(parents=True, exist_ok=True)
-        (workspace / folder / "train.csv").write_bytes(tiny.csv_bytes(TRAIN))
+    (workspace / "data/sources/csv/train.csv").write_bytes(tiny.csv_bytes(TRAIN))
     (workspace / "data/splits").mkdir()
     for name, part in (("train", TRAIN), ("validation", TEST), ("test", TEST)):
         part.save(workspace / f"data/splits/{name}.npz")
@@ -90,7 +88,7 @@ def settings(*section: str, **changes: object) -> Fault:
 
 
 def raw(content: bytes) -> Fault:
-    return lambda workspace: (workspace / "data/raw/csv/train.csv").write_bytes(content)
+    return lambda workspace: (workspace / "data/sources/csv/train.csv").write_bytes(content)
 
 
 def pixel(content: bytes) -> Fault:
@@ -101,7 +99,7 @@ def pixel(content: bytes) -> Fault:
 
 
 PIXEL = "expected a pixel, an integer from 0 to 255"
-AT = "data/raw/csv/train.csv, row 3, column 400"
+AT = "data/sources/csv/train.csv, row 3, column 400"
 
 # Name, the fault, the stage, and what the error line must contain.
 FAULTS: list[tuple[str, Fault, str, list[str]]] = [
@@ -119,7 +117,7 @@ FAULTS: list[tuple[str, Fault, str, list[str]]] = [
     ),
     (
         "raw file missing",
-        lambda workspace: (workspace / "data/raw/csv/train.csv").unlink(),
+        lambda workspace: (workspace / "data/sources/csv/train.csv").unlink(),
         "split",
         ["train.csv"],
     ),
@@ -178,7 +176,7 @@ def test_make_says_how_to_begin_where_there_is_no_git(tmp_path: Path) -> None:
 
 def test_what_is_odd_is_told_and_nothing_stops(finished: Path) -> None:
     twice = tiny.csv_bytes(TRAIN.take(np.arange(200) % 100))
-    (finished / "data/raw/csv/train.csv").write_bytes(twice)
+    (finished / "data/sources/csv/train.csv").write_bytes(twice)
     sources(finished, csv=entry("csv", train={"urls": ["train.csv"]}))
     ended = run_stage("split", workspace=finished)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -192,7 +190,6 @@ def test_the_mirror_of_the_environment_is_tried_first(kind: str, finished: Path,
     (finished / "copies/train.csv").write_bytes(b"copy in the folder")
     server.pages |= {"/train.csv": b"copy on the server", "/own/train.csv": b"the source's own"}
     sources(finished, csv=entry("csv", train={"urls": [f"{server.url}/own/train.csv"]}))
-    (finished / "data/raw/csv/train.csv").unlink()
     mirror = "copies" if kind == "folder" else server.url
     ended = run_stage("download", workspace=finished, DIGITS_MIRROR=mirror)
     assert (ended.returncode, ended.stderr) == (0, "")

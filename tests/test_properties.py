@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.split.parsing import _integer, read_source
+from digits.split.parsing import _integer
 from digits.split.splitting import split
 from tests import tiny
 
@@ -99,7 +99,7 @@ def test_csv_reads_back_however_it_is_written(
 ) -> None:
     content = data.draw(packed(data.draw(csv_file(examples, label_column))))
     (tmp_path / "train.csv").write_bytes(content)
-    found, _ = read_source(tmp_path, tiny.csv_source(examples, label_column=label_column))
+    found = tiny.read(tmp_path, tiny.csv_source(examples, label_column=label_column, header=False))
     assert_same(found, examples)
 
 
@@ -125,7 +125,7 @@ def test_damaged_csv_is_read_as_it_stands_or_refused(
     content = data.draw(damaged(data.draw(csv_file(examples, label_column))))
     (tmp_path / "train.csv").write_bytes(content)
     with answered_or_refused():
-        found, _ = read_source(tmp_path, tiny.csv_source(examples, label_column=label_column))
+        found = tiny.read(tmp_path, tiny.csv_source(examples, label_column=label_column, header=False))
         pixels = found.images.reshape(len(found), -1)
         columns = [found.labels, *pixels.T] if label_column == "first" else [*pixels.T, found.labels]
         assert_array_equal(np.column_stack(columns), plainly_read_csv(content))
@@ -142,14 +142,14 @@ FIELDS = [
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_pandas_and_the_slow_reader_agree_on_each_field(tmp_path: Path, field: str) -> None:
-    source = tiny.csv_source(tiny.examples(1, size=(1, 2), pixel_maximum=255))
+    source = tiny.csv_source(tiny.examples(1, size=(1, 2), pixel_maximum=255), header=False)
     (tmp_path / "train.csv").write_bytes(f"0,1,2\n1,{field},3\n".encode())
     value = _integer(field)
     if value is not None and 0 <= value <= 255:
-        assert read_source(tmp_path, source)[0].images[1, 0, 0] == value
+        assert tiny.read(tmp_path, source).images[1, 0, 0] == value
     else:
         with pytest.raises(InputError, match="row 2, column 2: found"):
-            read_source(tmp_path, source)
+            tiny.read(tmp_path, source)
 
 
 @given(

@@ -1,11 +1,14 @@
 """Tiny data, seeded: examples, and the published files and settings that stand for them."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.core.examples import Examples
 from digits.core.params import Recipe
-from digits.core.sources import CsvSource, IdxSource, SourceFile
+from digits.core.sources import FORMATS, Source, SourceFile
+from digits.split.parsing import read_source
 
 
 def examples(
@@ -36,21 +39,9 @@ def source_file(*urls: str, **more: object) -> SourceFile:
     return SourceFile.model_validate({"urls": list(urls), **more})
 
 
-def csv_source(of: Examples, **more: object) -> CsvSource:
-    """The description of a source whose ``train.csv`` has ``of`` in it."""
-    return CsvSource.model_validate(
-        {"files": {"train": {"urls": ["train.csv"]}}, **_entry(of, "csv"), **more}
-    )
-
-
-def idx_source(of: Examples, **more: object) -> IdxSource:
-    """The description of a source whose files ``images`` and ``labels`` have ``of`` in them."""
-    files = {"train_images": {"urls": ["images"]}, "train_labels": {"urls": ["labels"]}}
-    return IdxSource.model_validate({"files": files, **_entry(of, "idx"), **more})
-
-
-def _entry(of: Examples, kind: str) -> dict[str, object]:
-    return {
+def source(kind: str, of: Examples, /, **more: object) -> Source:
+    """The description of a source of that format for files that have ``of`` in them."""
+    entry = {
         "title": "Tiny",
         "format": kind,
         "height": of.height,
@@ -58,6 +49,23 @@ def _entry(of: Examples, kind: str) -> dict[str, object]:
         "pixel_maximum": of.pixel_maximum,
         "class_names": list(of.class_names),
     }
+    described: Source = FORMATS[kind].model_validate(entry | more)
+    return described
+
+
+def csv_source(of: Examples, **more: object) -> Source:
+    return source("csv", of, **{"files": {"train": {"urls": ["train.csv"]}}, **more})
+
+
+def idx_source(of: Examples, **more: object) -> Source:
+    return source("idx", of, **{"files": {"train_images": "images", "train_labels": "labels"}, **more})
+
+
+def read(folder: Path, source: Source) -> Examples:
+    """The training examples of a source without a test file, whose files lie in ``folder``."""
+    examples, test = read_source(source, own=folder, raw=folder)
+    assert test is None
+    return examples
 
 
 def recipe(**changes: object) -> Recipe:

@@ -40,6 +40,12 @@ class Examples:
     def width(self) -> int:
         return int(self.images.shape[2])
 
+    @property
+    def edges(self) -> Images:
+        """The outermost pixels of each image, ``[n, 2 × (height + width)]``; corners are there twice."""
+        sides = [self.images[:, 0], self.images[:, -1], self.images[:, :, 0], self.images[:, :, -1]]
+        return np.concatenate(sides, axis=1)
+
     def take(self, rows: NDArray[np.intp] | slice) -> "Examples":
         """The examples at ``rows``, in that order."""
         return Examples(self.images[rows], self.labels[rows], self.pixel_maximum, self.class_names)

@@ -22,6 +22,7 @@ class ModelInput:
         box: the longer side of a typical image's ink, in pixels.
         centring: what lies at the same place in all images: the ink's centre of mass, or its box's.
         centre: that place, as row and column in pixels from the first pixel's edge.
+        background: the value of a pixel without ink.
     """
 
     height: Annotated[int, Field(gt=0, le=4096)]
@@ -31,6 +32,7 @@ class ModelInput:
     box: Annotated[int, Field(gt=0, le=4096)]
     centring: Literal["mass", "box"]
     centre: tuple[FiniteFloat, FiniteFloat]
+    background: Annotated[int, Field(ge=0, le=255)] = 0
 
     def save(self, path: Path) -> None:
         """Write a JSON file that :meth:`load` reads."""

@@ -5,10 +5,10 @@ Each is a folder of data/sources with a ``source.yaml``; files of one's own lie 
 
 import re
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Annotated, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from digits.core.errors import InputError, excerpt
 from digits.core.yaml_files import Section, read_mapping, validated
@@ -18,67 +18,63 @@ FOLDER = Path("data/sources")
 #: Checksums as pooch writes them, with the algorithm in front.
 Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
 
-#: Characters that end lines or steer devices: tables and pages would not keep them.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: File names that every system takes as they are.
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
 
 
-def _one_line(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError(f"{excerpt(text)}, expected one line without control characters")
-    return text
-
-
-Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_one_line)]
+#: Without characters that end lines or steer devices: tables and pages would not keep them.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
+ClassName = Annotated[Text, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
 
 
 def _last_part(url: str) -> str:
-    """The last part of the URL's path; nothing if it is no URL."""
-    try:
-        return PurePosixPath(unquote(urlsplit(url).path)).name
-    except ValueError:
-        return ""
+    """The last part of the URL's path."""
+    return PurePosixPath(unquote(re.split("[?#]", url)[0])).name
 
 
 class SourceFile(Section):
-    """One published file: its mirrors in the order they are tried, and how to know it is whole."""
+    """A file or folder: the mirrors in the order they are tried, or one path beside source.yaml; checks."""
 
     urls: list[Text] = Field(min_length=1)
     checksum: Checksum | None = None
-    rows: int | None = Field(default=None, gt=0, description="rows that the file must hold")
+    rows: int | None = Field(default=None, gt=0, description="images that the file must hold")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        """Take ``train: mine.csv`` for ``train: {urls: [mine.csv]}``."""
+        return {"urls": [value]} if isinstance(value, str) else value
 
     @property
     def name(self) -> str:
         """The file's name in data/raw: the last part of its first URL's path."""
         return _last_part(self.urls[0])
 
+    @property
+    def is_own(self) -> bool:
+        """True for a file beside source.yaml, which is read where it is and never copied."""
+        return ":" not in self.urls[0]
+
     @field_validator("urls")
     @classmethod
     def _names_a_file(cls, urls: list[str]) -> list[str]:
         for url in urls:
-            name = _last_part(url)
-            if not _NAME.fullmatch(name):
+            if not _NAME.fullmatch(name := _last_part(url)):
+                expected = "a path or URL that ends in a file name (letters, digits, '.', '_', '-')"
+                raise ValueError(f"{excerpt(url)}, expected {expected}")
+            path = PurePath(url.removeprefix("package:"))
+            inside = not (path.is_absolute() or ".." in path.parts or ":" in str(path) or "//" in url)
+            alone = url.startswith("package:") or len(urls) == 1
+            # DVC watches the source's folder, so a file elsewhere could change unseen.
+            if not url.startswith(("http://", "https://")) and not (inside and alone):
                 raise ValueError(
-                    f"{excerpt(url)}, expected a path or URL that ends in a file name"
-                    " (letters, digits, '.', '_', '-')"
-                )
-            scheme, _, inside = url.partition(":")
-            path = PurePath(inside if scheme == "package" else url)
-            if scheme == "package" and (".." in path.parts or "//" in inside):
-                raise ValueError(f"{excerpt(url)}, expected package:NAME/PATH, a file that a package ships")
-            if scheme.lower() not in ("http", "https", "package") and (
-                ":" in url or path.is_absolute() or ".." in path.parts
-            ):
-                # DVC watches the source's folder, so a file elsewhere could change unseen.
-                raise ValueError(
-                    f"{excerpt(url, 100)}, expected an http(s) URL, or a file in the same folder as "
+                    f"{excerpt(url, 100)}, expected http(s) URLs, or one file in the same folder as "
                     f"source.yaml: copy it there, or make a link to it there, and write {name}"
                 )
         return urls
 
 
-class CsvFiles(Section):
+class PartFiles(Section):
     train: SourceFile
     test: SourceFile | None = None
 
@@ -96,14 +92,23 @@ class IdxFiles(Section):
         return self
 
 
+class NpzFiles(Section):
+    data: SourceFile
+
+
 class _Source(Section):
+    """What all formats share; docs/own-data.md shows each key."""
+
     title: Text
     homepage: Text | None = None
     licence: Text | None = None
-    height: int = Field(gt=0, le=4096, description="pixels")
-    width: int = Field(gt=0, le=4096, description="pixels")
-    pixel_maximum: int = Field(gt=0, le=255, description="the value of full ink")
-    class_names: list[Text] = Field(min_length=2, max_length=256)
+    height: int = Field(gt=0, le=4096, description="pixels, upright")
+    width: int = Field(gt=0, le=4096, description="pixels, upright")
+    pixel_maximum: int = Field(default=255, gt=0, le=255, description="the highest value of a pixel")
+    inverted: bool = Field(default=False, description="dark ink on light paper")
+    transposed: bool = Field(default=False, description="pixels column by column, as EMNIST's")
+    first_label: int = Field(default=0, ge=0, le=255)
+    class_names: list[ClassName] = Field(min_length=2, max_length=256)
 
     @field_validator("class_names")
     @classmethod
@@ -114,11 +119,12 @@ class _Source(Section):
 
 
 class CsvSource(_Source):
-    """Rows of a label and ``height × width`` pixels, row-major, no header."""
+    """Rows of a label and ``height × width`` pixels."""
 
     format: Literal["csv"]
+    header: bool | None = Field(default=None, description="None: the first row tells")
     label_column: Literal["first", "last"] = "first"
-    files: CsvFiles
+    files: PartFiles
 
 
 class IdxSource(_Source):
@@ -128,15 +134,27 @@ class IdxSource(_Source):
     files: IdxFiles
 
 
-Source = CsvSource | IdxSource
-#: The formats that a source can have, by the word in source.yaml.
-FORMATS: dict[object, type[Source]] = {"csv": CsvSource, "idx": IdxSource}
+class NpzSource(_Source):
+    """NumPy's archive as Keras has it: x_train, y_train and maybe x_test, y_test."""
+
+    format: Literal["npz"]
+    files: NpzFiles
 
 
-def source_files(source: Source) -> list[SourceFile]:
-    """Every file of the source, in the order of source.yaml."""
-    files = [getattr(source.files, field) for field in type(source.files).model_fields]
-    return [file for file in files if file is not None]
+class PicturesSource(_Source):
+    """A folder with a folder of pictures for each class, named as the class."""
+
+    format: Literal["pictures"]
+    files: PartFiles
+
+
+Source = CsvSource | IdxSource | NpzSource | PicturesSource
+FORMATS: dict[str, Any] = {"csv": CsvSource, "idx": IdxSource, "npz": NpzSource, "pictures": PicturesSource}
+
+
+def source_files(source: Source) -> dict[str, SourceFile]:
+    """Every file of the source, by its key in source.yaml; train before test."""
+    return {key: file for key, file in source.files if file is not None}
 
 
 def load_source(root: Path, name: str) -> Source:
@@ -147,30 +165,21 @@ def load_source(root: Path, name: str) -> Source:
     """
     known = sorted(path.parent.name for path in (root / FOLDER).glob("*/source.yaml"))
     if name not in known:
-        raise InputError(
-            "params.yaml, data.source",
-            found=f"{excerpt(name)}, but no {FOLDER.as_posix()}/{name}/source.yaml",
-            expected=f"one of {', '.join(known)}",
-            do="name one of these, or write that file",
-        )
+        found = f"{excerpt(name)}, but no {FOLDER.as_posix()}/{name}/source.yaml"
+        expected, do = f"one of {', '.join(known)}", "name one of these, or write that file"
+        raise InputError("params.yaml, data.source", found=found, expected=expected, do=do)
     path = FOLDER / name / "source.yaml"
     entry = read_mapping(root / path)
     kind = entry.get("format")
     if not isinstance(kind, str) or kind not in FORMATS:
-        raise InputError(
-            f"{path}, format",
-            found=excerpt(kind),
-            expected=f"one of {', '.join(map(str, FORMATS))}",
-            do="change the value",
-        )
-    source = validated(FORMATS[kind], entry, path=path)
-    names = [file.name for file in source_files(source)]
+        expected = f"one of {', '.join(FORMATS)}"
+        raise InputError(f"{path}, format", found=excerpt(kind), expected=expected, do="change the value")
+    source: Source = validated(FORMATS[kind], entry, path=path)
+    names = [file.name for file in source_files(source).values() if not file.is_own]
     # On many a file system, a.csv and A.csv are one.
     if len({name.lower() for name in names}) < len(names):
+        found, expected = f"one file name for two files ({', '.join(names)})", "a name for each"
         raise InputError(
-            f"{path}, files",
-            found=f"one file name for two files ({', '.join(names)})",
-            expected="a name of its own for each file",
-            do="rename one of them",
+            f"{path}, files", found=found, expected=expected, do="put one beside source.yaml by hand"
         )
     return source

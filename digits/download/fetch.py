@@ -4,7 +4,7 @@ import errno
 import importlib.util
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +26,15 @@ RETRY = Retry(
 )
 
 
-def fetch(files: Sequence[SourceFile], folder: Path, *, local: Path, mirror: str | None = None) -> None:
-    """Fill ``folder`` with the files, each under its name, and remove everything else from it.
+def fetch(files: Iterable[SourceFile], folder: Path, *, own: Path, mirror: str | None = None) -> None:
+    """Fill ``folder`` with the published files, each under its name, and remove everything else from it.
 
-    A published file that is there already is kept if its checksum is right, or if it has none.
+    A file that is there already is kept if its checksum is right, or if it has none.
 
     Args:
-        local: the folder that paths of your own files begin in.
+        files: the published ones, and those of one's own, which are checked where they are.
+        folder: is made if it isn't there.
+        own: the folder that paths of one's own files begin in.
         mirror: a folder or URL tried before the URLs of files that come from the network.
 
     Raises:
@@ -42,23 +44,39 @@ def fetch(files: Sequence[SourceFile], folder: Path, *, local: Path, mirror: str
     pooch.get_logger().setLevel(logging.WARNING)  # it says in four lines what is printed here in one
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns before each retry
     folder.mkdir(parents=True, exist_ok=True)
+    published = set()
     for file in files:
-        path = folder / file.name
-        published = any(":" in url for url in file.urls)
-        if not published and not file.checksum:
-            path.unlink(missing_ok=True)  # your own file may have changed, and pooch would keep the old copy
-        _fetch_one(file, folder, local, mirror)
+        if file.is_own:
+            _check_own(file, own / file.urls[0])
+            continue
+        published.add(path := folder / file.name)
+        _fetch_one(file, folder, mirror)
         if file.checksum:
             print(f"{file.name}: the checksum is right")
-        elif published:
+        else:
             print(f"{file.name}: sha256:{pooch.file_hash(path)} (none is published; source.yaml can pin it)")
-    for path in set(folder.iterdir()) - {folder / file.name for file in files}:
+    if not published:  # DVC warns of an empty folder
+        published.add(path := folder / "README.txt")
+        path.write_text(f"All files of this data set are read in data/sources/{own.name}.\n")
+    for path in set(folder.iterdir()) - published:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _fetch_one(file: SourceFile, folder: Path, local: Path, mirror: str | None) -> None:
-    urls = [url if ":" in url else str(local / url) for url in file.urls]
-    if mirror and any("://" in url for url in file.urls):  # a file of your own is its own best copy
+def _check_own(file: SourceFile, path: Path) -> None:
+    if not path.exists():
+        do = "put it there, or correct files in source.yaml"
+        raise InputError(path, found="no such file", expected="the file of source.yaml", do=do)
+    if file.checksum:
+        algorithm = file.checksum.partition(":")[0]
+        found = f"{algorithm}:{pooch.file_hash(path, algorithm)}"
+        if found != file.checksum:
+            do = "correct checksum in source.yaml if the file is right"
+            raise InputError(path, found=found, expected=file.checksum, do=do)
+
+
+def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
+    urls = list(file.urls)
+    if mirror and "://" in urls[0]:
         urls.insert(0, f"{mirror.rstrip('/')}/{file.name}")
     failures = []
     for url in urls:

@@ -1,34 +1,79 @@
-"""Read published CSV and IDX files into examples, and check every row."""
+"""Read CSV, IDX and .npz files and folders of pictures into examples, and check every row."""
 
 import csv
 import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
-from digits.core.sources import CsvSource, IdxSource, Source, SourceFile
+from digits.core.sources import CsvSource, IdxSource, NpzSource, PicturesSource, Source, source_files
 
-_FIX = "fix the file, or delete it and run dvc repro to fetch it again"
+#: Images and labels as a file has them.
+Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+_FIX = "fix the file; or if it was downloaded, delete it and run dvc repro"
+_DO = {
+    "label": "fix the file; or if its labels begin at another number, set first_label in source.yaml",
+    "pixel": "fix the file, or pixel_maximum in source.yaml",
+}
 
 
-def read_source(folder: Path, source: Source) -> tuple[Examples, Examples | None]:
-    """Return the source's training examples and, where it publishes some, its test examples.
+def read_source(source: Source, *, own: Path, raw: Path) -> tuple[Examples, Examples | None]:
+    """Return the source's training examples and, where it has some, its test examples.
 
-    ``folder`` holds the source's files as they were published.
+    They are upright, with light ink and labels from 0, whatever source.yaml says of the files. One's own are
+    in the folder ``own``, those that were fetched in ``raw``.
 
     Raises:
         InputError: a file is damaged or a row is wrong; the line names the file and the row.
     """
-    return READERS[type(source)](folder, source)
+    files = source_files(source)
+    paths = [own / file.urls[0] if file.is_own else raw / file.name for file in files.values()]
+    match source:
+        case CsvSource():
+            parts = [_read_csv(source, path) for path in paths]
+        case IdxSource():
+            pairs = zip(paths[::2], paths[1::2], strict=True)
+            parts = [_checked(source, _idx_array(x, 3), _idx_array(y, 1), f"{x}", f"{y}") for x, y in pairs]
+        case NpzSource():
+            parts = _read_npz(source, *paths)
+        case PicturesSource():
+            parts = [_read_pictures(source, path) for path in paths]
+    for (key, file), path in zip(files.items(), paths, strict=True):
+        rows = len(parts[key.startswith("test")][1])
+        if file.rows not in (None, rows):
+            expected = f"{file.rows} (source.yaml says so)"
+            raise InputError(path, found=f"{rows} rows", expected=expected, do=_FIX)
+    train, *test = [_upright(source, *part) for part in parts]
+    return train, test[0] if test else None
+
+
+def _upright(source: Source, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Examples:
+    images = images.reshape(-1, *_size(source))
+    images = images.transpose(0, 2, 1) if source.transposed else images
+    images = source.pixel_maximum - images if source.inverted else images
+    labels = labels - np.uint8(source.first_label)
+    return Examples(np.ascontiguousarray(images), labels, source.pixel_maximum, tuple(source.class_names))
+
+
+def _size(source: Source) -> tuple[int, int]:
+    """Height and width of an image as the file has it."""
+    return (source.width, source.height) if source.transposed else (source.height, source.width)
+
+
+def _labels(source: Source) -> tuple[int, int]:
+    """The lowest and the highest label that the file may have; it is a byte."""
+    return source.first_label, min(source.first_label + len(source.class_names) - 1, 255)
 
 
 @contextmanager
@@ -39,60 +84,69 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
-    except FileNotFoundError:
-        raise InputError(path, found="no such file", expected="a file", do="dvc repro download") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(path, found=f"broken gzip ({error})", expected="a whole file", do=_FIX) from None
 
 
-def _csv_source(folder: Path, source: CsvSource) -> tuple[Examples, Examples | None]:
-    train = _read_csv(folder, source.files.train, source)
-    return train, _read_csv(folder, source.files.test, source) if source.files.test else None
+def _read_csv(source: CsvSource, path: Path) -> Arrays:
+    import pandas as pd  # here, since other formats do without
 
-
-def _read_csv(folder: Path, file: SourceFile, source: CsvSource) -> Examples:
-    import pandas as pd  # here, since IDX files do without
-
-    path, pixels = folder / file.name, source.height * source.width
-    label_column = 0 if source.label_column == "first" else pixels
-    limits = np.full(1 + pixels, source.pixel_maximum)  # the largest value allowed in each column
-    limits[label_column] = len(source.class_names) - 1
+    pixels = source.height * source.width
+    label = 0 if source.label_column == "first" else pixels
+    limits = np.tile([0, source.pixel_maximum], (1 + pixels, 1))  # the lowest and highest of each column
+    limits[label] = _labels(source)
+    skip = _header_lines(source.header, path, label, columns=len(limits))
     with _opened(path) as content, np.errstate(invalid="ignore"):  # pandas casts inf, then refuses it
+        options: dict[str, Any] = {"header": None, "quoting": csv.QUOTE_NONE, "na_filter": False}
         try:
             # Refuses what doesn't fit uint8, and rows that are shorter or longer than the first.
-            frame = pd.read_csv(content, header=None, dtype=np.uint8, quoting=csv.QUOTE_NONE, na_filter=False)
+            frame = pd.read_csv(content, skiprows=skip, dtype=np.uint8, **options)
             table: NDArray[np.uint8] = np.ascontiguousarray(frame)
         except (ValueError, TypeError, OverflowError):
             table = np.empty((0, 0), np.uint8)
-    if table.shape[1] != len(limits) or (table.max(axis=0) > limits).any():
-        table = _table_row_by_row(path, limits.tolist(), label_column)
-    _check_rows(path, len(table), file)
-    images = np.delete(table, label_column, axis=1).reshape(-1, source.height, source.width)
-    return Examples(images, table[:, label_column].copy(), source.pixel_maximum, tuple(source.class_names))
+    low, high = limits.T
+    if table.shape[1] != len(limits) or (table.min(axis=0) < low).any() or (table.max(axis=0) > high).any():
+        table = _table_row_by_row(path, skip, limits.tolist(), label)
+    return np.delete(table, label, axis=1), table[:, label]
 
 
-def _table_row_by_row(path: Path, limits: list[int], label_column: int) -> NDArray[np.uint8]:
+def _rows(path: Path) -> Iterator[tuple[int, str]]:
+    """Each line that isn't blank, with its number from 1."""
+    with _opened(path) as content, TextIOWrapper(content, "utf-8-sig", "replace") as lines:
+        yield from ((row, line.removesuffix("\n")) for row, line in enumerate(lines, start=1) if line.strip())
+
+
+def _header_lines(header: bool | None, path: Path, label: int, columns: int) -> int:
+    """Count the lines to skip; a header has a word over the labels, or is pandas' default: 0, 1, 2 …"""
+    row, line = next(_rows(path), (0, ""))
+    fields = [field.strip(' "#') for field in line.split(",")]
+    if header is None and len(fields) == columns:
+        word = fields[label][:1].isalpha() and fields[label].lower() not in ("nan", "inf")
+        header = word or fields == [str(number) for number in range(columns)]
+        if header:
+            but = "header: false in source.yaml makes it an example"
+            print(f"note: {path}, row {row} is read as a header ({excerpt(line.strip())}); {but}")
+    return row if header else 0
+
+
+def _table_row_by_row(path: Path, skip: int, limits: list[list[int]], label: int) -> NDArray[np.uint8]:
     """The same, slowly; names the first wrong row, which pandas doesn't."""
     table: list[NDArray[np.uint8]] = []
-    with _opened(path) as content, TextIOWrapper(content, "utf-8-sig", "replace") as lines:
-        for row, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where, fields = f"{path}, row {row}", line.removesuffix("\n").split(",")
-            text = excerpt(line.strip())
-            if len(fields) != len(limits):
-                expected = f"{len(limits)} with commas between: a label and {len(limits) - 1} pixels"
-                raise InputError(where, found=f"{len(fields)} columns ({text})", expected=expected, do=_FIX)
-            if not table and all(_integer(field.strip(' "')) is None for field in fields):
-                raise InputError(where, found=f"a header ({text})", expected="no header", do="remove it")
-            values = [_integer(field) for field in fields]
-            for column, (value, limit) in enumerate(zip(values, limits, strict=True)):
-                if value is None or not 0 <= value <= limit:
-                    kind = "label" if column == label_column else "pixel"
-                    expected = f"a {kind}, an integer from 0 to {limit}, without quotes"
-                    where = f"{where}, column {column + 1}"
-                    raise InputError(where, found=excerpt(fields[column]), expected=expected, do=_FIX)
-            table.append(np.array(values, np.uint8))
+    for row, line in _rows(path):
+        if row <= skip:
+            continue
+        where, fields = f"{path}, row {row}", line.split(",")
+        if len(fields) != len(limits):
+            found = f"{len(fields)} columns ({excerpt(line.strip())})"
+            expected = f"{len(limits)} with commas between: a label and {len(limits) - 1} pixels"
+            raise InputError(where, found=found, expected=expected, do=_FIX)
+        values = [_integer(field) for field in fields]
+        for column, (value, (low, high)) in enumerate(zip(values, limits, strict=True)):
+            if value is None or not low <= value <= high:
+                kind, where = "label" if column == label else "pixel", f"{where}, column {column + 1}"
+                expected = f"a {kind}, an integer from {low} to {high}, without quotes"
+                raise InputError(where, found=excerpt(fields[column]), expected=expected, do=_DO[kind])
+        table.append(np.array(values, np.uint8))
     if not table:
         raise InputError(path, found="an empty file", expected="rows of examples", do=_FIX)
     return np.stack(table)
@@ -108,40 +162,10 @@ def _integer(field: str) -> int | None:
     return int(value) if plain and value.is_integer() else None
 
 
-def _idx_source(folder: Path, source: IdxSource) -> tuple[Examples, Examples | None]:
-    files = source.files
-    train = _read_idx(folder, files.train_images, files.train_labels, source)
-    if files.test_images and files.test_labels:
-        return train, _read_idx(folder, files.test_images, files.test_labels, source)
-    return train, None
+def _idx_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array in an IDX file: a magic number, each dimension as a big-endian 32-bit integer, the bytes.
 
-
-def _read_idx(folder: Path, images: SourceFile, labels: SourceFile, source: IdxSource) -> Examples:
-    images_path, labels_path = folder / images.name, folder / labels.name
-    x = _read_idx_array(images_path, images, dimensions=3)
-    y = _read_idx_array(labels_path, labels, dimensions=1)
-    if x.shape[1:] != (source.height, source.width):
-        found, expected = f"images of {x.shape[1]} × {x.shape[2]} pixels", f"{source.height} × {source.width}"
-        raise InputError(images_path, found=found, expected=expected, do="fix the sizes in source.yaml")
-    if len(x) != len(y):
-        raise InputError(labels_path, found=f"{len(y)} labels", expected=f"{len(x)}, one an image", do=_FIX)
-    for path, values, kind, limit in (
-        (labels_path, y, "label", len(source.class_names) - 1),
-        (images_path, x, "pixel", source.pixel_maximum),
-    ):
-        largest = values.reshape(len(values), -1).max(axis=1)
-        if (largest > limit).any():
-            row = int(np.argmax(largest > limit))
-            expected = f"a {kind}, an integer from 0 to {limit}"
-            raise InputError(f"{path}, row {row + 1}", found=str(largest[row]), expected=expected, do=_FIX)
-    return Examples(x, y, source.pixel_maximum, tuple(source.class_names))
-
-
-def _read_idx_array(path: Path, file: SourceFile, *, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file, ``uint8``, read-only; the format is at the end of LeCun's page on MNIST.
-
-    A magic number (two zero bytes, 8 for unsigned bytes, the number of dimensions), each dimension as a
-    big-endian 32-bit integer, the data.
+    The format is at the end of LeCun's page on MNIST.
     """
     with _opened(path) as opened:
         content = opened.read()
@@ -155,17 +179,76 @@ def _read_idx_array(path: Path, file: SourceFile, *, dimensions: int) -> NDArray
     if size != promised or not size:
         expected = f"{promised or 'some'}, for shape {shape}"
         raise InputError(f"{path}, offset {start}", found=f"{size} bytes of data", expected=expected, do=_FIX)
-    _check_rows(path, shape[0], file)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def _check_rows(path: Path, rows: int, file: SourceFile) -> None:
-    if file.rows is not None and rows != file.rows:
-        raise InputError(path, found=f"{rows} rows", expected=f"{file.rows} (source.yaml says so)", do=_FIX)
+def _read_npz(source: NpzSource, path: Path) -> list[Arrays]:
+    try:
+        with _opened(path) as file, np.load(file, allow_pickle=False) as archive:
+            names = ["train", "test"] if "x_test" in archive else ["train"]
+            arrays = [(archive[f"x_{name}"], archive[f"y_{name}"]) for name in names]
+            if {array.dtype.kind for pair in arrays for array in pair} - set("buif"):
+                raise ValueError("its arrays are no numbers")
+    except (BadZipFile, KeyError, TypeError, ValueError) as error:
+        found, expected = f"another file ({error})", "arrays x_train, y_train and maybe x_test, y_test"
+        raise InputError(path, found=found, expected=expected, do="save it with numpy.savez") from None
+    return [
+        _checked(source, x, y, f"{path}, x_{name}", f"{path}, y_{name}")
+        for name, (x, y) in zip(names, arrays, strict=True)
+    ]
 
 
-#: For each format of digits.core.sources, the function that reads training and test examples.
-READERS: dict[type[Source], Callable[[Path, Any], tuple[Examples, Examples | None]]] = {
-    CsvSource: _csv_source,
-    IdxSource: _idx_source,
-}
+def _read_pictures(source: PicturesSource, folder: Path) -> Arrays:
+    names, files = source.class_names, sorted(folder.glob("[!.]*/[!.]*"))
+    for file in files:
+        if file.parent.name not in names:
+            expected = f"a class of source.yaml ({', '.join(names)})"
+            do = "add it to class_names, or remove the folder"
+            raise InputError(file.parent, found="a folder of another name", expected=expected, do=do)
+    if not files:
+        expected, do = "pictures, CLASS/NAME.png", "make a folder for each class"
+        raise InputError(folder, found="no picture", expected=expected, do=do)
+    # They come class by class, and data.rows takes the first ones.
+    files = [files[place] for place in np.random.default_rng(0).permutation(len(files))]
+    x = np.stack([_picture(file, *_size(source)) for file in files])
+    y = np.array([names.index(file.parent.name) + source.first_label for file in files])
+    return _checked(source, x, y, f"{folder}", f"{folder}")
+
+
+def _picture(path: Path, height: int, width: int) -> NDArray[np.uint8]:
+    """The picture in grey, 0–255, on white where it is transparent."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
+            if picture.size != (width, height):
+                raise ValueError(f"{picture.height} × {picture.width} pixels")
+            if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+                return (np.asarray(picture) // 257).astype(np.uint8)
+            white = Image.new("RGBA", picture.size, "white")
+            return np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("L"))
+    except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
+        expected = f"a PNG, JPEG or BMP picture of {height} × {width} (source.yaml says so)"
+        raise InputError(path, found=str(error), expected=expected, do="save it anew, or remove it") from None
+
+
+def _checked(source: Source, x: NDArray[Any], y: NDArray[Any], images: str, labels: str) -> Arrays:
+    """Both arrays as ``uint8``; ``images`` and ``labels`` are their names in error lines."""
+    height, width = _size(source)
+    if x.shape[1:] != (height, width) or y.shape != x.shape[:1]:
+        found, expected = f"shapes {x.shape} and {y.shape}", f"(n, {height}, {width}) and (n,)"
+        do = "correct height and width in source.yaml, or the files"
+        raise InputError(f"{images} and {labels}", found=found, expected=expected, do=do)
+    return _bytes(x, "pixel", 0, source.pixel_maximum, images), _bytes(y, "label", *_labels(source), labels)
+
+
+def _bytes(values: NDArray[Any], kind: str, low: int, high: int, where: str) -> NDArray[np.uint8]:
+    with np.errstate(invalid="ignore"):  # NaN differs from whatever it is cast to
+        whole = values.astype(np.uint8, copy=False)
+    wrong = (whole != values) | (whole < low) | (whole > high)
+    if wrong.any():
+        row = int(wrong.reshape(len(wrong), -1).any(axis=1).argmax())
+        expected = f"a {kind}, an integer from {low} to {high}"
+        found, where = f"{values[wrong][0]}", f"{where}, row {row + 1}"
+        raise InputError(where, found=found, expected=expected, do=_DO[kind])
+    return whole

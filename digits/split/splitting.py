@@ -65,7 +65,7 @@ def split(
             "data/splits/train.npz",
             found=f"no example of class {', '.join(missing)} in {len(splits.train)} rows",
             expected="some of every class",
-            do="raise data.rows, or name only the classes that the data has in source.yaml",
+            do="raise data.rows, or in source.yaml set first_label, or name only the classes of the data",
         )
     return splits
 
@@ -93,11 +93,23 @@ def _carve_out(examples: Examples, fraction: float, seed: int) -> tuple[Examples
 
 
 def warnings_about(splits: Splits) -> list[str]:
-    """Warnings about suspicious splits, a line for each: copies, images that are all alike, missing classes.
+    """Warnings about suspicious splits, a line for each.
 
     Images that two splits share make a score better than it is; a class without examples has none.
+    ``digits predict`` turns pictures into light ink of pixel_maximum on dark, as the images should be.
     """
     lines = []
+    highest, maximum = int(splits.train.images.max()), splits.train.pixel_maximum
+    if 0 < highest < maximum / 2:
+        lines.append(
+            f"warning: the highest pixel of train is {highest} of {maximum}:"
+            f" if that is full ink, set pixel_maximum: {highest} in source.yaml"
+        )
+    if np.median(splits.train.edges) > maximum / 2:
+        lines.append(
+            "warning: most pixels at the edges of train are high, as light paper's are:"
+            " if the ink is dark, set inverted: true in source.yaml, or else remove it there"
+        )
     train_images = set(_hashes(splits.train.images))
     for name, part in splits._asdict().items():
         if missing := [label for label, rows in part.rows_per_class().items() if rows == 0]:

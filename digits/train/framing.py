@@ -14,14 +14,19 @@ from digits.core.model_input import ModelInput
 
 #: So many training images are looked at.
 MEASURED = 2_000
+#: A pixel has ink if it is above the background by more than this share of the image's highest pixel.
+INK = 0.2
 
 
 def measure_framing(examples: Examples) -> ModelInput:
     """Return what a network trained on ``examples`` takes: their size, classes and framing."""
-    images = examples.images[:MEASURED]
-    ink = images[np.asarray(images.any(axis=(1, 2)))].astype(np.float64)
+    looked_at = examples.take(slice(MEASURED))
+    background = np.median(looked_at.edges, axis=1)
+    ink = np.clip(looked_at.images - background[:, None, None], 0, None)
+    ink = ink[np.asarray(ink.any(axis=(1, 2)))]
     if not len(ink):
         ink = np.ones((1, examples.height, examples.width))
+    ink[ink <= INK * ink.max(axis=(1, 2), keepdims=True)] = 0
     rows, columns = (extents(np.asarray(ink.any(axis=axis))) for axis in (2, 1))
     sides = np.maximum(rows[:, 1] - rows[:, 0], columns[:, 1] - columns[:, 0])
     places: dict[Literal["mass", "box"], NDArray[np.float64]] = {
@@ -38,6 +43,7 @@ def measure_framing(examples: Examples) -> ModelInput:
         box=int(np.median(sides)),
         centring=centring,
         centre=(row, column),
+        background=int(np.median(background)),
     )
 
 

@@ -85,7 +85,7 @@ def no_proxy_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fetch(*files: SourceFile, into: Path, mirror: str | None = None) -> None:
     """Fetch, with the folder of :func:`published` as that of your own files."""
-    fetching.fetch(files, into, local=into.parent / "published", mirror=mirror)
+    fetching.fetch(files, into, own=into.parent / "published", mirror=mirror)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -107,12 +107,19 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def test_own_files_and_package_urls(published: Path, raw: Path) -> None:
-    published.with_name("my b.csv").write_bytes(b"b")
-    urls = ["a.csv", "my b.csv", "package:pooch/core.py"]
-    fetch(*(tiny.source_file(url) for url in urls), into=raw)
-    shipped = Path(pooch.__file__).with_name("core.py").read_bytes()
-    assert contents(raw) == {"a.csv": DATA, "my b.csv": b"b", "core.py": shipped}
+def test_a_file_of_a_package_is_copied(raw: Path) -> None:
+    fetch(tiny.source_file("package:pooch/core.py"), into=raw)
+    assert contents(raw) == {"core.py": Path(pooch.__file__).with_name("core.py").read_bytes()}
+
+
+def test_an_own_file_stays_where_it_is_and_is_checked(published: Path, raw: Path) -> None:
+    fetch(tiny.source_file("a.csv", checksum=SHA256), into=raw)
+    assert list(contents(raw)) == ["README.txt"]
+    published.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=rf"published/a\.csv: found sha256:.*, expected {SHA256}"):
+        fetch(tiny.source_file("a.csv", checksum=SHA256), into=raw)
+    with pytest.raises(InputError, match=r"published/no/b\.csv: found no such file"):
+        fetch(tiny.source_file("no/b.csv"), into=raw)
 
 
 @pytest.mark.parametrize("checksum", [None, SHA256])
@@ -134,19 +141,12 @@ def test_what_has_another_checksum_is_fetched_anew(server: Server, raw: Path) ->
     assert [path.name for path in raw.parent.iterdir()] == ["raw"]
 
 
-def test_an_own_file_is_copied_anew(published: Path, raw: Path) -> None:
-    for data in (DATA, b"4,5,6\n"):
-        published.write_bytes(data)
-        fetch(tiny.source_file("a.csv"), into=raw)
-        assert contents(raw) == {"a.csv": data}
-
-
 def test_strangers_in_the_folder_go(published: Path, raw: Path) -> None:
     (raw / "folder").mkdir()
     (raw / "folder/b.csv").write_bytes(b"b")
     (raw / "link").symlink_to(published.parent)
     fetch(tiny.source_file("a.csv"), into=raw)
-    assert contents(raw) == {"a.csv": DATA}
+    assert [path.name for path in raw.iterdir()] == ["README.txt"]
     assert contents(published.parent) == {"a.csv": DATA}
 
 
@@ -168,13 +168,6 @@ def test_the_extra_mirror_comes_first(
     fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw, mirror=mirror)
     assert contents(raw) == {"a.csv": DATA}
     assert server.requested == requested
-
-
-def test_the_mirror_never_replaces_an_own_file(server: Server, published: Path, raw: Path) -> None:
-    server.pages["/a.csv"] = b"another data set's file of the same name"
-    fetch(tiny.source_file("a.csv"), into=raw, mirror=server.url)
-    assert contents(raw) == {"a.csv": DATA}
-    assert server.requested == []
 
 
 @pytest.mark.parametrize(
@@ -214,23 +207,22 @@ def test_a_fault_is_named(
         (f"{REFUSED}/b.csv", "Failed to establish a new connection"),
         ("http://no-such-host.invalid/b.csv", "Failed to resolve 'no-such-host.invalid'"),
         ("http://127.0.0.1:99999/b.csv", "invalid URL, proxy or header"),
-        ("no/such/b.csv", "No such file or directory"),
         ("package:nope/b.csv", "no package nope is installed"),
         ("package:pooch/nope/b.csv", "No such file or directory"),
     ],
 )
-def test_what_is_out_of_reach_is_named(url: str, reason: str, published: Path, raw: Path) -> None:
+def test_what_is_out_of_reach_is_named(url: str, reason: str, raw: Path) -> None:
     with pytest.raises(InputError) as caught:
-        fetch(tiny.source_file("a.csv"), tiny.source_file(url), into=raw)
+        fetch(tiny.source_file(url), into=raw)
     assert reason in str(caught.value)
-    assert contents(raw) == {"old.csv": b"old", "a.csv": DATA}
+    assert contents(raw) == {"old.csv": b"old"}
 
 
 def test_every_url_is_named_with_its_own_reason(scripted: Scripted, raw: Path) -> None:
     url = f"{scripted.serve(answer(status=404))}/a.csv"
     with pytest.raises(InputError) as caught:
-        fetch(tiny.source_file(url, "no/a.csv"), into=raw, mirror="/nowhere")
-    pattern = r"at /nowhere/a.csv \(.*No such .*\), http.*/a.csv \(HTTP status 404\), .*no/a.csv \(.*\), exp"
+        fetch(tiny.source_file(url, f"{REFUSED}/a.csv"), into=raw, mirror="/nowhere")
+    pattern = r"at /nowhere/a.csv \(.*No such .*\), http.*/a.csv \(HTTP status 404\), .*:9/a.csv \(.*\), exp"
     assert re.search(pattern, str(caught.value))
 
 
@@ -290,12 +282,12 @@ def test_a_useless_proxy_is_named_without_its_password(
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_a_full_disk_is_no_fault_of_the_mirror(
-    number: int, server: Server, published: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, server: Server, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(number, "no room")
 
     monkeypatch.setattr("shutil.copyfile", fail)
     with pytest.raises(OSError, match="no room"):
-        fetch(tiny.source_file("a.csv", f"{server.url}/a.csv"), into=raw)
+        fetch(tiny.source_file("package:pooch/core.py", f"{server.url}/a.csv"), into=raw)
     assert server.requested == []

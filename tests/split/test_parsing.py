@@ -1,15 +1,18 @@
 import gzip
+import io
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image, ImageOps
 
 from digits.core.errors import InputError
 from digits.core.examples import Examples
-from digits.core.sources import FORMATS, load_source
-from digits.split.parsing import READERS, read_source
+from digits.core.sources import load_source
+from digits.split.parsing import read_source
 from tests import tiny
 from tests.conftest import REPOSITORY
 
@@ -24,19 +27,20 @@ IMAGES = b"\0\0\x08\x03\0\0\0\x03\0\0\0\x02\0\0\0\x02\0\1\2\xff\3\4\5\6\7\x08\x0
 LABELS = b"\0\0\x08\x01\0\0\0\x03\1\0\2"
 
 
+def png(picture: Image.Image, kind: str = "PNG") -> bytes:
+    picture.save(content := io.BytesIO(), kind)
+    return content.getvalue()
+
+
 def read_csv(folder: Path, content: bytes, **entry: object) -> Examples:
     (folder / "train.csv").write_bytes(content)
-    examples, test = read_source(folder, tiny.csv_source(EXPECTED, **entry))
-    assert test is None
-    return examples
+    return tiny.read(folder, tiny.csv_source(EXPECTED, **entry))
 
 
 def read_idx(folder: Path, images: bytes, labels: bytes, **entry: object) -> Examples:
     (folder / "images").write_bytes(images)
     (folder / "labels").write_bytes(labels)
-    examples, test = read_source(folder, tiny.idx_source(EXPECTED, **entry))
-    assert test is None
-    return examples
+    return tiny.read(folder, tiny.idx_source(EXPECTED, **entry))
 
 
 def assert_same(found: Examples, expected: Examples) -> None:
@@ -72,6 +76,26 @@ def test_csv_with_the_label_last(tmp_path: Path) -> None:
     assert_same(read_csv(tmp_path, content, label_column="last"), EXPECTED)
 
 
+@pytest.mark.parametrize(
+    ("header", "keys", "said"),
+    [
+        (b"label,a,b,c,d", {}, "row 1 is read as a header ('label,a,b,c,d')"),
+        (b'\n"label",0,1,2,3', {}, "row 2 is read as a header"),
+        (b"0,1,2,3,4", {}, "row 1 is read as a header"),
+        (b"9,9,9,9,9", {"header": True}, ""),
+    ],
+)
+def test_a_header_is_left_out(
+    header: bytes, keys: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_same(read_csv(tmp_path, header + b"\n" + CSV, **keys), EXPECTED)
+    assert said in capsys.readouterr().out
+
+
+def test_a_row_like_pandas_header_is_an_example_if_source_yaml_says_so(tmp_path: Path) -> None:
+    assert len(read_csv(tmp_path, b"0,1,2,3,4\n" + CSV, header=False)) == 4
+
+
 @pytest.mark.parametrize("content", [(IMAGES, LABELS), (gzip.compress(IMAGES), gzip.compress(LABELS))])
 def test_idx(tmp_path: Path, content: tuple[bytes, bytes]) -> None:
     assert_same(read_idx(tmp_path, *content), EXPECTED)
@@ -88,7 +112,7 @@ def test_published_test_files_are_read_beside(tmp_path: Path) -> None:
         f"{n}_{what}": {"urls": [f"{n}-{what}"]} for n in ("train", "test") for what in ("images", "labels")
     }
     for source in (tiny.csv_source(train, files=csv), tiny.idx_source(train, files=idx)):
-        found_train, found_test = read_source(tmp_path, source)
+        found_train, found_test = read_source(source, own=tmp_path, raw=tmp_path)
         assert_same(found_train, train)
         assert found_test is not None
         assert_same(found_test, test)
@@ -100,7 +124,7 @@ def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
     source = load_source(REPOSITORY, "digits")
     shipped = Path(sklearn.datasets.__file__).parent / "data/digits.csv.gz"
     (tmp_path / "digits.csv.gz").write_bytes(shipped.read_bytes())
-    examples, _ = read_source(tmp_path, source)
+    examples = tiny.read(tmp_path, source)
     bunch = sklearn.datasets.load_digits()
     assert_array_equal(examples.images, bunch.images)
     assert_array_equal(examples.labels, bunch.target)
@@ -140,14 +164,12 @@ def test_the_first_bad_row_of_csv_is_named(tmp_path: Path, row: bytes, pieces: l
         pytest.param(b"1,0,1,2,255,9\n0,3,4,5,6\n", ["row 1: found 6 columns"], id="first row longer"),
         pytest.param(CSV.replace(b"\n", b",0\n"), ["row 1: found 6 columns"], id="every row longer"),
         pytest.param(CSV + b"0,3,4", ["row 4: found 3 columns"], id="cut off in the last row"),
-        pytest.param(b"label,a,b,c,d\n" + CSV, ["row 1: found a header", "remove it"], id="header"),
-        pytest.param(b'"label","a","b","c","d"\n' + CSV, ["row 1: found a header"], id="quoted header"),
         pytest.param(CSV + b"\n\n0,3,4,5,x", ["row 6, column 5"], id="rows count blank lines"),
         pytest.param(b"", ["an empty file"], id="empty"),
         pytest.param(b"\xef\xbb\xbf \n\n", ["an empty file"], id="blank"),
         pytest.param(gzip.compress(CSV)[:-9], ["broken gzip", "expected a whole file"], id="cut gzip"),
         pytest.param(gzip.compress(CSV)[:-8] + bytes(8), ["broken gzip (CRC"], id="gzip with wrong sum"),
-        pytest.param(CSV.decode().encode("utf-16"), ["row 1: found"], id="UTF-16"),
+        pytest.param(CSV.decode().encode("utf-16"), ["row 1, column 1: found"], id="UTF-16"),
     ],
 )
 def test_a_bad_csv_file_is_named(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
@@ -156,6 +178,86 @@ def test_a_bad_csv_file_is_named(tmp_path: Path, content: bytes, pieces: list[st
     for piece in [str(tmp_path / "train.csv"), *pieces]:
         assert piece in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_images_are_turned_and_labels_counted_as_source_yaml_says(tmp_path: Path) -> None:
+    """A file's two columns of three rows become two rows of three columns."""
+    upright = Examples(EXPECTED.images[:, :, [0, 1, 1]], EXPECTED.labels, 255, EXPECTED.class_names)
+    images, labels = (
+        tiny.idx_bytes(255 - upright.images.transpose(0, 2, 1)),
+        tiny.idx_bytes(upright.labels + 1),
+    )
+    keys = {"width": 3, "transposed": True, "inverted": True, "first_label": 1}
+    assert_same(read_idx(tmp_path, images, labels, **keys), upright)
+
+
+NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.astype(np.int64)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"x_train": EXPECTED.images / 2}, "x_train, row 1: found 0.5, expected a pixel"),
+        ({"x_train": EXPECTED.images * np.nan}, "x_train, row 1: found nan"),
+        ({"x_train": EXPECTED.images.astype(np.int64) + 250}, "x_train, row 1: found 505, expected a pixel"),
+        (
+            {"y_train": np.array([0, 1, -1])},
+            "y_train, row 3: found -1, expected a label, an integer from 0 to 2",
+        ),
+        ({"y_train": np.array(["a", "b", "c"])}, "its arrays are no numbers"),
+        ({"y_train": np.array([print], object)}, "Object arrays cannot be loaded"),
+        ({"x_train": EXPECTED.images[..., None]}, "shapes (3, 2, 2, 1) and (3,), expected (n, 2, 2)"),
+        ({"x_test": EXPECTED.images}, "y_test is not a file in the archive"),
+    ],
+)
+def test_a_bad_npz_file_is_named(tmp_path: Path, changes: dict[str, Any], line: str) -> None:
+    source = tiny.source("npz", EXPECTED, files={"data": "a.npz"})
+    np.savez(tmp_path / "a.npz", **NPZ)
+    assert_same(tiny.read(tmp_path, source), EXPECTED)
+    np.savez(tmp_path / "a.npz", **NPZ | changes)
+    with pytest.raises(InputError) as caught:
+        tiny.read(tmp_path, source)
+    assert f"{tmp_path}/a.npz" in str(caught.value)
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("one/a.png", b"text", "one/a.png: found cannot identify image file"),
+        ("one/a.gif", png(Image.new("L", (2, 2)), "GIF"), "one/a.gif: found cannot identify image file"),
+        (
+            "one/a.png",
+            png(Image.new("L", (3, 2))),
+            "one/a.png: found 2 × 3 pixels, expected a PNG, JPEG or BMP",
+        ),
+        (
+            "ten/a.png",
+            b"",
+            "ten: found a folder of another name, expected a class of source.yaml (zero, one, two)",
+        ),
+    ],
+)
+def test_a_bad_picture_is_named(tmp_path: Path, name: str, content: bytes, line: str) -> None:
+    (tmp_path / "train" / name).parent.mkdir(parents=True)
+    (tmp_path / "train" / name).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        tiny.read(tmp_path, tiny.source("pictures", EXPECTED, files={"train": "train"}))
+    assert f"{tmp_path}/train/{line}" in str(caught.value)
+
+
+def test_pictures_of_any_mode_are_read_in_grey(tmp_path: Path) -> None:
+    grey = Image.fromarray(np.array([[0, 255], [255, 0]], np.uint8))
+    clear = Image.merge("LA", (Image.new("L", (2, 2)), ImageOps.invert(grey)))  # black where it is not clear
+    wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    (tmp_path / "train/one").mkdir(parents=True)
+    for number, picture in enumerate(
+        [grey, grey.convert("1"), grey.convert("RGB"), grey.convert("P"), clear, wide]
+    ):
+        picture.save(tmp_path / f"train/one/{number}.png")
+    found = tiny.read(tmp_path, tiny.source("pictures", EXPECTED, files={"train": "train"}))
+    assert_array_equal(found.images, np.array([grey] * 6))
+    assert set(found.labels) == {1}
 
 
 def test_values_beyond_the_sources_own_limits_are_refused(tmp_path: Path) -> None:
@@ -172,7 +274,7 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_bytes(tiny.csv_bytes(examples))
     tracemalloc.start()  # NumPy's arrays are counted too
     try:
-        read_source(tmp_path, tiny.csv_source(examples))
+        tiny.read(tmp_path, tiny.csv_source(examples))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -193,7 +295,7 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
         pytest.param(
             IMAGES,
             tiny.idx_bytes(np.array([1, 0], np.uint8)),
-            ["labels: found 2 labels, expected 3, one an image"],
+            ["labels: found shapes (3, 2, 2) and (2,), expected (n, 2, 2) and (n,)"],
             id="counts disagree",
         ),
         pytest.param(
@@ -202,7 +304,7 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
         pytest.param(
             tiny.idx_bytes(np.zeros((3, 4, 1), np.uint8)),
             LABELS,
-            ["images: found images of 4 × 1 pixels, expected 2 × 2"],
+            ["labels: found shapes (3, 4, 1) and (3,), expected (n, 2, 2) and (n,)"],
             id="another size",
         ),
     ],
@@ -221,12 +323,3 @@ def test_the_number_of_rows_is_held_against_the_source(tmp_path: Path) -> None:
     idx = {"train_images": {"urls": ["images"]}, "train_labels": {"urls": ["labels"], "rows": 2}}
     with pytest.raises(InputError, match="labels: found 3 rows, expected 2"):
         read_idx(tmp_path, IMAGES, LABELS, files=idx)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"train\.csv: found no such file.*dvc repro download"):
-        read_source(tmp_path, tiny.csv_source(EXPECTED))
-
-
-def test_each_format_has_a_reader() -> None:
-    assert set(READERS) == set(FORMATS.values())

@@ -96,3 +96,15 @@ def test_warnings_about_a_suspicious_split() -> None:
         "warning: all 3 test images are alike",
     ]
     assert warnings_about(cut(tiny.examples(300, size=(3, 3)))) == []
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink", "key"), [(255, 0, "inverted: true"), (0, 1, "pixel_maximum: 1"), (0, 255, "")]
+)
+def test_a_key_that_source_yaml_seems_to_lack_is_named(paper: int, ink: int, key: str) -> None:
+    images = np.full((20, 8, 8), paper, np.uint8)
+    images[:, 2:6, 3:5] = ink
+    part = Examples(images, np.arange(20, dtype=np.uint8) % 2, 255, ("zero", "one"))
+    lines = [line for line in warnings_about(Splits(part, part, part)) if "source.yaml" in line]
+    assert len(lines) == bool(key)
+    assert all(key in line for line in lines)

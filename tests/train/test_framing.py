@@ -17,6 +17,14 @@ def test_the_box_and_the_centre_of_the_ink_are_measured() -> None:
     assert found.centre == pytest.approx((4.0, 5.5))
 
 
+def test_ink_is_measured_above_the_paper_of_a_scan() -> None:
+    images = np.random.default_rng(0).integers(2, 5, (3, 8, 10), np.uint8)
+    images[:, 2:6, 3:8] = 16
+    found = measure_framing(examples(images))
+    assert (found.box, found.background) == (5, 3)
+    assert found.centre == pytest.approx((4.0, 5.5))
+
+
 def test_images_without_any_ink_have_their_middle() -> None:
     found = measure_framing(examples(np.zeros((2, 4, 5), np.uint8)))
     assert (found.box, found.centre) == (5, (2.0, 2.5))
