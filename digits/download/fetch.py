@@ -66,6 +66,9 @@ def _check_own(file: SourceFile, path: Path) -> None:
     if not path.exists():
         do = "put it there, or correct files in source.yaml"
         raise InputError(path, found="no such file", expected="the file of source.yaml", do=do)
+    if any(part.is_symlink() and part.is_dir() for part in (path, *path.glob("*"))):
+        found = "a link to a folder, in which DVC doesn't see a change"
+        raise InputError(path, found=found, expected="folders", do="copy the pictures there")
     if file.checksum:
         algorithm = file.checksum.partition(":")[0]
         found = f"{algorithm}:{pooch.file_hash(path, algorithm)}"

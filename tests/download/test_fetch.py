@@ -120,6 +120,10 @@ def test_an_own_file_stays_where_it_is_and_is_checked(published: Path, raw: Path
         fetch(tiny.source_file("a.csv", checksum=SHA256), into=raw)
     with pytest.raises(InputError, match=r"published/no/b\.csv: found no such file"):
         fetch(tiny.source_file("no/b.csv"), into=raw)
+    published.with_name("pictures").mkdir()
+    published.with_name("pictures").joinpath("zero").symlink_to(raw)
+    with pytest.raises(InputError, match="published/pictures: found a link to a folder"):
+        fetch(tiny.source_file("pictures"), into=raw)
 
 
 @pytest.mark.parametrize("checksum", [None, SHA256])

@@ -54,29 +54,6 @@ def assert_same(found: Examples, expected: Examples) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(CSV, id="as published"),
-        pytest.param(CSV.replace(b"\n", b"\r\n"), id="CRLF"),
-        pytest.param(CSV.replace(b"\n", b"\r"), id="CR"),
-        pytest.param(b"\xef\xbb\xbf" + CSV, id="byte order mark"),
-        pytest.param(b"\n" + CSV.replace(b"\n", b"\n\n"), id="blank lines"),
-        pytest.param(CSV.replace(b",", b", "), id="spaces"),
-        pytest.param(CSV.replace(b",", b".0,"), id="integers written as floats"),
-        pytest.param(gzip.compress(CSV), id="gzip"),
-        pytest.param(CSV.replace(b",", b".000000000000000000e+00,"), id="as NumPy's savetxt writes"),
-    ],
-)
-def test_csv(tmp_path: Path, content: bytes) -> None:
-    assert_same(read_csv(tmp_path, content), EXPECTED)
-
-
-def test_csv_with_the_label_last(tmp_path: Path) -> None:
-    content = b"0,1,2,255,1\n3,4,5,6,0\n7,8,9,10,2\n"
-    assert_same(read_csv(tmp_path, content, label_column="last"), EXPECTED)
-
-
-@pytest.mark.parametrize(
     ("header", "keys", "said"),
     [
         (b"label,a,b,c,d", {}, "row 1 is read as a header ('label,a,b,c,d')"),
@@ -130,19 +107,10 @@ def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
     assert_array_equal(examples.labels, bunch.target)
 
 
-PIXEL = "expected a pixel, an integer from 0 to 255"
-
-
 @pytest.mark.parametrize(
     ("row", "pieces"),
     [
-        *(
-            (b"0,3,4,%s,6" % field, [f"row 2, column 4: found {field.decode()!r}", PIXEL])
-            for field in (b"256", b"-1", b"7.5", b"", b"x", b"1_0", b"nan", b"18446744073709551621", b'"5"')
-        ),
-        (b"0,3,4,5\0,6", ["row 2, column 4: found '5\\x00'", PIXEL]),
-        (b"0,3,4,\xff,6", ["row 2, column 4: found '\ufffd'", PIXEL]),
-        ("0,3,4,\u0665,6".encode(), ["row 2, column 4: found '\u0665'", PIXEL]),
+        (b"0,3,4,256,6", ["row 2, column 4: found '256'", "expected a pixel, an integer from 0 to 255"]),
         (b"3,3,4,5,6", ["row 2, column 1: found '3'", "expected a label, an integer from 0 to 2"]),
         (b"0,3,4,5", ["row 2: found 4 columns", "expected 5 with commas between: a label and 4 pixels"]),
         (b"0,3,4,5,6,", ["row 2: found 6 columns"]),
