@@ -1,6 +1,7 @@
-# The commands of this project. `make run` needs Python 3.11+, git and a package registry; no more.
+# The commands of this project. `make run` needs Python 3.11 to 3.13, git and a package registry; no more.
 
 PYTHON ?= python3
+export PIP_USER := 0
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
 MODELS := $(shell sed -n 's/^ *- models: \[\(.*\)\].*/\1/p' dvc.yaml | tr ',' ' ')
@@ -17,9 +18,15 @@ install: .venv/installed ## The environment, in .venv
 # called by itself, where nobody has activated anything.
 ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
 
-.venv/installed: requirements.txt
+# Programs in a copied or moved .venv run the code of the checkout that it was made in.
+OTHER := $(shell test -L .venv || grep -svxF "$$(pwd -P)" .venv/installed)
+.PHONY: other
+other:
+	$(info .venv belongs to $(OTHER): it is made anew here)
+
+.venv/installed: requirements.txt $(if $(OTHER),other)
 	@test ! -L .venv || { echo 'error: .venv is a link: it would be emptied where it leads; remove the link' >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"error: $(PYTHON) is Python {sys.version.split()[0]}, but 3.11 or later is needed; name one: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and f"error: $(PYTHON) is Python {sys.version.split()[0]}, but 3.11 to 3.13 is needed (TensorFlow has no other); name one: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear .venv
 	@awk '/^[a-z]/ { uv = /^uv==/ } uv' requirements.txt > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
@@ -27,10 +34,13 @@ ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable)
 		$(BIN)/python -m pip install --require-hashes -r requirements.txt # where only pip knows the way to a registry
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
-	@touch $@
+	@pwd -P > $@
 
-# An archive from the web has no git history, without which DVC refuses to work.
-dvc = echo '$(DVC) $(1)'; $(DVC) $(1) || { git rev-parse --quiet --verify HEAD > /dev/null 2>&1 || echo '$(NO_COMMIT)' >&2; exit 1; }
+# An archive from the web has no git history, without which DVC refuses to work; its experiments need a commit.
+NO_GIT = $(if $(filter exp,$(1)),single revision|)not a git
+dvc = LC_ALL=C git rev-parse --verify HEAD 2>&1 | grep -qE '$(NO_GIT)' && ! grep -qs no_scm .dvc/config.local && \
+	{ echo '$(NO_COMMIT)' >&2; exit 1; }; \
+	echo '$(DVC) $(1)'; $(DVC) $(1)
 NO_COMMIT = error: git has no commit of this folder, which DVC needs; git init && git add --all && git commit --message Import
 
 # One process for each model, and one that explores the data, side by side; then what is left. It leaves

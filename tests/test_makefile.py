@@ -1,0 +1,63 @@
+"""What make says before it has an environment, where systems differ."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="make is POSIX's")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder in no git repository, whose environment is said to be there."""
+    for name in ("Makefile", "dvc.yaml", "requirements.txt"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/installed").write_text(f"{tmp_path.resolve()}\n")
+    return tmp_path
+
+
+def make(*words: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    env = os.environ | environment
+    return subprocess.run(["make", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("found", [(3, 10, 9), (3, 14, 0)])
+def test_a_python_that_the_packages_lack_is_named(found: tuple[int, ...], project: Path) -> None:
+    (project / ".venv/installed").unlink()
+    name = ".".join(map(str, found))
+    (project / "sitecustomize.py").write_text(
+        f"import sys; sys.version_info, sys.version = {found}, '{name}'"
+    )
+    process = make("install", f"PYTHON={sys.executable}", cwd=project, PYTHONPATH=str(project))
+    assert f"{sys.executable} is Python {name}, but 3.11 to 3.13 is needed" in process.stderr
+    assert process.returncode == 2
+
+
+def test_pip_installs_into_the_environment_whatever_the_user_sets(project: Path) -> None:
+    (project / ".venv/installed").unlink()
+    python = project / "python"
+    python.write_text('#!/bin/sh\necho "PIP_USER is $PIP_USER"; exit 1')
+    python.chmod(0o755)
+    assert "PIP_USER is 0" in make("install", f"PYTHON={python}", cwd=project, PIP_USER="1").stdout
+
+
+def test_the_environment_of_another_checkout_is_made_anew(project: Path) -> None:
+    assert "venv --clear" not in make("--dry-run", "install", cwd=project).stdout
+    (project / ".venv/installed").write_text("/elsewhere\n")
+    lines = make("--dry-run", "install", cwd=project).stdout
+    assert ".venv belongs to /elsewhere" in lines
+    assert "venv --clear" in lines
+
+
+def test_no_git_and_no_commit_are_one_line(project: Path) -> None:
+    line = "error: git has no commit of this folder, which DVC needs; git init && git add --all && git commit"
+    assert make("run", cwd=project).stderr.startswith(line)
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    assert make("mnist", cwd=project).stderr.startswith(line)
