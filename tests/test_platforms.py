@@ -86,3 +86,18 @@ def test_no_home_and_a_locale_of_ascii(usual: Path, tmp_path: Path) -> None:
     """Without Python's own ways out of such a locale: ASCII is all that files and streams take by default."""
     env = {"HOME": None, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     assert_works_as_usual(checkout(tmp_path), usual, env)
+
+
+def test_settings_that_the_user_has_for_other_work(usual: Path, tmp_path: Path) -> None:
+    home, temporary = tmp_path / "home/.keras", tmp_path / ("long" * 30)
+    for folder in (home, temporary):
+        folder.mkdir(parents=True)
+    (home / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float64"}')
+    env = {
+        "HOME": str(home.parent),
+        "KERAS_MAX_EPOCHS": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # Jupyter's
+        "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
+        "TMPDIR": str(temporary),
+    }
+    assert_works_as_usual(checkout(tmp_path / "project"), usual, env)

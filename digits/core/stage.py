@@ -24,6 +24,9 @@ _PARENT = os.getppid()
 #: What the stage began with: the content of its code by file, and its part of params.yaml by key.
 _began: dict[str, Any] = {}
 
+# Jupyter hands its own backend on to all that a cell starts; Matplotlib refuses one that isn't installed.
+os.environ["MPLBACKEND"] = "agg"
+
 
 def run(main: Callable[..., None], params: str = "") -> NoReturn:
     """Call a stage's ``main`` with the words of the command line, and end the process.

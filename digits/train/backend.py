@@ -11,6 +11,11 @@ from digits.core.lean import lean_import
 # Keras and TensorFlow import these where they are installed and work without: a third of their start.
 _OPTIONAL = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
 
+# Settings of the user's own would reach the bytes, but for those of TensorFlow's log.
+for name in [*os.environ]:
+    if name.startswith(("KERAS_", "TF_")) and not name.startswith("TF_CPP_"):
+        del os.environ[name]
+os.environ["KERAS_HOME"] = os.devnull  # no keras.json: it may set another precision
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # oneDNN picks kernels by the CPU at hand, and with them the order in which numbers are added up.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"

@@ -16,6 +16,16 @@ from digits.train.network import normalization
 #: What the ONNX file is written in: old enough for every runtime of the last years.
 ONNX_OPSET, ONNX_IR = 13, 8
 
+#: Settings that Keras 3.3 lacks, with the values that say no more than leaving them out.
+NEWER = [
+    ("quantization_config", None),
+    ("input_axes", None),  # of initializers
+    ("output_axes", None),
+    ("renorm", False),  # of batch normalization
+    ("renorm_clipping", None),
+    ("renorm_momentum", 0.99),
+]
+
 #: The earliest date that a ZIP archive can hold.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -28,23 +38,27 @@ def save_keras(model: "keras.Model", path: Path) -> None:
             members = {name: archive.read(name) for name in sorted(archive.namelist())}
         metadata = json.loads(members["metadata.json"]) | {"date_saved": "1980-01-01@00:00:00"}
         members["metadata.json"] = json.dumps(metadata).encode()
-        config = _with_ordinal_ids(json.loads(members["config.json"]), {})
+        config = _portable(json.loads(members["config.json"]), {})
         members["config.json"] = json.dumps(config).encode()
         with zipfile.ZipFile(partial, "w") as archive:
             for name, content in members.items():
                 archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
 
 
-def _with_ordinal_ids(node: Any, ordinals: dict[int, int]) -> Any:
-    """The configuration with objects shared by layers numbered 1, 2, …: Keras names them by address."""
+def _portable(node: Any, ordinals: dict[int, int]) -> Any:
+    """The configuration without :data:`NEWER` settings, and with objects that layers share numbered 1, 2, …
+
+    Keras names these objects by their address, and refuses a file with a setting that it doesn't know.
+    """
     if isinstance(node, list):
-        return [_with_ordinal_ids(item, ordinals) for item in node]
+        return [_portable(item, ordinals) for item in node]
     if isinstance(node, dict):
         return {
             key: ordinals.setdefault(value, len(ordinals) + 1)
             if key == "shared_object_id"
-            else _with_ordinal_ids(value, ordinals)
+            else _portable(value, ordinals)
             for key, value in node.items()
+            if (key, value) not in NEWER
         }
     return node
 

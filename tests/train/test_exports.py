@@ -1,5 +1,8 @@
 """The files of a trained network give the same answers, whatever runs them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,12 @@ from tests import tiny
 from tests.exports import every_runtime, furthest_apart
 
 IMAGES = tiny.examples(203).images
+#: Run by another version of Keras.
+OLDER = """
+import keras, numpy
+model = keras.saving.load_model("model.keras")
+numpy.save("logits.npy", model.predict(numpy.load("images.npy")))
+"""
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,35 @@ def test_every_runtime_gives_the_same_answers(recipe: dict[str, object], tmp_pat
     assert np.ptp(expected, axis=0).min() > 0.01  # they don't agree on nothing
     for name, logits in found.items():
         np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.3.3", "3.6.0"])
+def test_an_older_keras_gives_the_same_answers(version: str, tmp_path: Path) -> None:
+    recipe = tiny.recipe(hidden_units=[7], normalization="batch", dropout=0.3, l2=0.1)
+    model = train(recipe, tiny.examples(20), tiny.examples(5)).model
+    save_keras(model, tmp_path / "model.keras")
+    np.save(tmp_path / "images.npy", IMAGES.astype(np.float32))
+    packages = f"--with=keras=={version}", "--with=jax<0.5", "--with=numpy<2.3", "--with=packaging"
+    subprocess.run(
+        [
+            Path(sys.executable).with_name("uv"),
+            "run",
+            "--isolated",
+            "--no-project",
+            "--python",
+            sys.executable,
+            *packages,
+            "python",
+            "-c",
+            OLDER,
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        check=True,
+    )
+    expected = model(IMAGES.astype(np.float32))
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, rtol=0, atol=1e-5)
 
 
 def test_an_onnx_file_says_what_it_takes_and_gives(tmp_path: Path) -> None:
