@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     "To train: make run, or dvc repro.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
@@ -27,6 +29,21 @@ app.add_typer(sweep, name="sweep")
 def _stems(pattern: str) -> Callable[[], list[str]]:
     """Names for a shell to complete."""
     return lambda: sorted(path.stem for path in Path().glob(pattern))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"digits {version('digits-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def digits(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -244,6 +261,9 @@ def verify(
 def run() -> None:
     """The command line; what a person can mend ends in one line and exit status 1."""
     escape_unprintable()
+    here, own = Path("digits/cli/app.py"), Path(__file__)
+    if here.is_file() and not here.samefile(own):
+        sys.exit(f"error: this digits is of {own.parents[2]}, expected one of this folder; make install")
     try:
         app(prog_name="digits")
     except (InputError, OSError) as error:

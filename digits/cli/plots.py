@@ -17,6 +17,7 @@ from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 from PIL import Image
 
+from digits.cli.output import check_page
 from digits.cli.report.pictures import image_url
 from digits.cli.revisions import WORKSPACE, commit_of, open_repo
 from digits.core.errors import InputError
@@ -136,6 +137,7 @@ def _in_script(code: str) -> str:
 
 
 def _check(repo: Repo, revisions: list[str], output: Path) -> None:
+    check_page(output)
     for revision in revisions:
         commit_of(repo, revision)
     for out in repo.index.outs:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def digits(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]
 
 
 def test_help_names_every_verb() -> None:
-    process = digits("--help")
+    process = digits("-h")
     assert process.returncode == 0
     assert VERBS == [
         "compare",
@@ -70,3 +71,15 @@ def test_the_installed_command_is_the_same() -> None:
     if not found:
         pytest.skip("not installed: make install")
     assert found[0].load() is run
+
+
+def test_the_version_is_printed() -> None:
+    assert digits("--version").stdout == f"digits {version('digits-pipeline')}\n"
+
+
+def test_the_command_of_another_checkout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits/cli").mkdir(parents=True)
+    (tmp_path / "digits/cli/app.py").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=f"this digits is of {REPOSITORY}, expected one of this folder"):
+        run()

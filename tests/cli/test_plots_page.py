@@ -120,6 +120,7 @@ def test_the_page_holds_all_that_it_needs(repository: Path, tmp_path: Path) -> N
     [
         (["no-such"], "page.html", "no-such: found no such revision, expected a git commit"),
         ([], f"{OUTPUT}/page.html", f"found a place in {OUTPUT}, expected"),
+        ([], "dvc.yaml", "dvc.yaml: found a file that is no page"),
     ],
 )
 def test_bad_input_is_named(

@@ -13,6 +13,7 @@ import numpy as np
 from digits.cli.experiments import FIGURES, MARK, Row, describe, verdicts
 from digits.cli.git import check_owner, git
 from digits.cli.history import read_experiments
+from digits.cli.output import check_page
 from digits.cli.report.card import write_cards
 from digits.cli.report.network import load_network
 from digits.cli.report.pictures import digit_url, picture
@@ -42,6 +43,7 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
     Raises:
         InputError: the pipeline hasn't run.
     """
+    check_page(output)
     results = read_results(root)
     warn(results.mixed)
     try:
