@@ -4,6 +4,7 @@ PYTHON ?= python3
 export PIP_USER := 0
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
+DIGITS := $(BIN)/python -m digits
 MODELS := $(shell sed -n 's/^ *- models: \[\(.*\)\].*/\1/p' dvc.yaml | tr ',' ' ')
 
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ install: .venv/installed ## The environment, in .venv
 # called by itself, where nobody has activated anything.
 ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
 
-# Programs in a copied or moved .venv run the code of the checkout that it was made in.
+# Programs in a copied or moved .venv name, and run, the checkout that it was made in.
 OTHER := $(shell test -L .venv || grep -svxF "$$(pwd -P)" .venv/installed)
 .PHONY: other
 other:
@@ -59,14 +60,14 @@ $(MODELS:%=model-%): model-%:
 	@$(DVC) --wait-for-lock repro --single-item train@$* evaluate@$* plot@$*
 
 mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full
-	@$(if $(RECIPE),$(BIN)/digits recipe '$(RECIPE)')
+	@$(if $(RECIPE),$(DIGITS) recipe '$(RECIPE)')
 	@$(call dvc,exp run -S data.source=$(if $(filter full,$(RECIPE)),mnist-full,mnist))
 	@$(MAKE) --no-print-directory results
 
 .PHONY: results
 results:
 	@echo
-	@$(BIN)/digits metrics
+	@$(DIGITS) metrics
 	@echo
 	@ls plots/*/*.png
 	@echo
@@ -74,25 +75,25 @@ results:
 
 sweep: install ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
 	@$(call dvc,repro split)
-	@$(BIN)/digits sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
+	@$(DIGITS) sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
 
 experiments: install ## The experiments in git: figures, what each one changed, which is best
-	@$(BIN)/digits experiments
+	@$(DIGITS) experiments
 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
-	@$(BIN)/digits compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
+	@$(DIGITS) compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
 
 plots: install ## DVC's plots as a page that needs no network; of A and B, what differs
-	@$(BIN)/digits plots $(if $(A),'$(A)') $(if $(B),'$(B)')
+	@$(DIGITS) plots $(if $(A),'$(A)') $(if $(B),'$(B)')
 
 report: install ## The last run's results as a page: figures, a board to draw on, mistakes; and model cards
-	@$(BIN)/digits report
+	@$(DIGITS) report
 
 repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric
-	@$(BIN)/digits repeat --seeds $(or $(SEEDS),5)
+	@$(DIGITS) repeat --seeds $(or $(SEEDS),5)
 
 verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
-	@$(BIN)/digits verify
+	@$(DIGITS) verify
 
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
