@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,16 +115,18 @@ def write_lock(root: Path, recipes: dict[str, Any]) -> None:
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
 
 
-def git(root: Path, *words: str) -> None:
-    subprocess.run(
-        ["git", *words],
-        cwd=root,
-        env=os.environ
-        | IDENTITY
-        | {"GIT_AUTHOR_DATE": "1000000000 +0000", "GIT_COMMITTER_DATE": "1000000000 +0000"},
-        check=True,
-        capture_output=True,
-    )
+def git(root: Path, *words: str) -> str:
+    dates = {f"GIT_{who}_DATE": "1000000000 +0000" for who in ("AUTHOR", "COMMITTER")}
+    environment = os.environ | IDENTITY | dates
+    return subprocess.check_output(
+        ["git", *words], cwd=root, env=environment, stderr=subprocess.PIPE, text=True
+    ).strip()
+
+
+def dvc(root: Path, *words: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], cwd=root, env=environment, check=True)
 
 
 def commit(root: Path, message: str) -> None:

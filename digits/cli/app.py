@@ -46,56 +46,44 @@ def digits(
     pass
 
 
+Revision = Annotated[str | None, typer.Argument(help="A git revision, a DVC experiment, or workspace.")]
+Style = Annotated[
+    Literal["table", "markdown", "json"], typer.Option("--format", help="Markdown is for a pull request.")
+]
+OpenPage = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
+FAIL_IF = (
+    "Exit with status 1 if a figure is 'worse' beyond noise, or under a bound: 'test/accuracy < 0.9', "
+    "'dnn/validation/log_loss change > 0.01'. Can be given again."
+)
+TOLERANCE = (
+    "How far a metric may be off, relative or absolute. Another processor's rounding was seen to move a log "
+    "loss by 0.0008; one answer in 360 moves the accuracy by 0.0028."
+)
+
+
 @app.command()
 def compare(
-    before: Annotated[
-        str | None, typer.Argument(help="A git revision, a DVC experiment, or workspace; HEAD, if not given.")
-    ] = None,
-    after: Annotated[str | None, typer.Argument(help="Another one; workspace, if not given.")] = None,
-    between: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="MODEL MODEL",
-            help="Compare two models of BEFORE (or the workspace); with AFTER, the second is of that.",
-        ),
-    ] = None,
-    format: Annotated[
-        Literal["table", "markdown", "json"], typer.Option(help="Markdown is for a pull request.")
-    ] = "table",
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Exit with status 1 if a figure is 'worse' beyond noise, or under a bound: "
-            "'test/accuracy < 0.9', 'dnn/validation/log_loss change > 0.01'. Can be given again.",
-        ),
-    ] = None,
+    before: Revision = None,
+    after: Revision = None,
+    between: Annotated[tuple[str, str] | None, typer.Option(help="Two models.")] = None,
+    style: Style = "table",
+    fail_if: Annotated[list[str] | None, typer.Option(help=FAIL_IF)] = None,
 ) -> None:
     """Show which parameters and metrics differ, and whether a difference is more than chance.
 
-    Where DVC's cache or remote has the predictions of both, they are compared image by image
-    (McNemar's exact test, paired bootstrap); otherwise accuracies are compared by their counts alone.
+    Between HEAD and the workspace, or what is given; two models are of the workspace, or of what is given.
     """
     from digits.cli.compare import main
 
-    sys.exit(main(before, after, between=between, style=format, conditions=fail_if or []))
+    sys.exit(main(before, after, between=between, style=style, conditions=fail_if or []))
 
 
 @app.command()
-def experiments(
-    format: Annotated[
-        Literal["table", "markdown", "json"], typer.Option(help="How they are printed.")
-    ] = "table",
-    markdown: Annotated[bool, typer.Option("--markdown", help="The same as --format markdown.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-) -> None:
-    """Show the experiments in git, what each one changed, and which is best on validation.
-
-    They are the commits up to HEAD whose message begins 'experiment: ', and what dvc exp run made.
-    """
+def experiments(style: Style = "table") -> None:
+    """Show the experiments in git and of dvc exp run, what each one changed, and which is best."""
     from digits.cli.experiments import main
 
-    sys.exit(main("json" if as_json else "markdown" if markdown else format))
+    sys.exit(main(style))
 
 
 @app.command()
@@ -122,17 +110,9 @@ def predict(
 
 @app.command()
 def recipe(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            help="One of recipes/; without it, all are listed.", autocompletion=_stems("recipes/*.yaml")
-        ),
-    ] = None,
+    name: Annotated[str | None, typer.Argument(autocompletion=_stems("recipes/*.yaml"))] = None,
 ) -> None:
-    """Make params.yaml that of a named recipe: then make run, or dvc repro.
-
-    data.source and models of your own stay as they are.
-    """
+    """Put a recipe into params.yaml; without a name, list them. data.source and models of your own stay."""
     from digits.cli.recipe import main
 
     sys.exit(main(name))
@@ -186,30 +166,19 @@ def apply_sweep(
 
 @app.command()
 def plots(
-    revisions: Annotated[
-        list[str] | None, typer.Argument(help="None: the workspace. One or two: what differs.")
-    ] = None,
-    output: Annotated[Path, typer.Option(help="The page.")] = Path("dvc_plots/index.html"),
-    open_page: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    revisions: Annotated[list[str] | None, typer.Argument()] = None,
+    output: Path = Path("dvc_plots/index.html"),
+    open_page: OpenPage = False,
 ) -> None:
-    """Write DVC's plots as a page that needs no network."""
+    """Write DVC's plots of the workspace, or of one or two revisions, as a page that needs no network."""
     from digits.cli.plots import main
 
     sys.exit(main(revisions or [], output=output, open_page=open_page))
 
 
 @app.command()
-def report(
-    output: Annotated[Path, typer.Option(help="The page.")] = Path("report/index.html"),
-    open_page: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
-) -> None:
-    """Write the last run's results as one page: figures, a board to draw on, mistakes, experiments.
-
-    It needs no network and nothing beside it: send it by e-mail as it is.
-
-    A card of each model is written too, report/<model>.md, in the Hugging Face Hub's format: there it is the
-    README.md beside the model's files.
-    """
+def report(output: Path = Path("report/index.html"), open_page: OpenPage = False) -> None:
+    """Write the last run's results as one page that needs no network, and a card of each model."""
     from digits.cli.report.page import main
 
     sys.exit(main(output=output, open_page=open_page))
@@ -217,14 +186,11 @@ def report(
 
 @app.command()
 def repeat(
-    seeds: Annotated[int, typer.Option(help="How many trainings of each model.")] = 5,
+    seeds: Annotated[int, typer.Option(min=2, help="How many trainings of each model.")] = 5,
     model: Annotated[list[str] | None, typer.Option(help="All models, if not given.")] = None,
     save: Annotated[bool, typer.Option(help="Write metrics/repeats/ anew, to be committed.")] = False,
 ) -> None:
-    """Train with several seeds, and show each metric's mean, deviation and 95 % interval.
-
-    Only the seed of the training changes: the data stay split as they are.
-    """
+    """Train with several seeds, and show each metric's mean, deviation and 95 % interval."""
     from digits.cli.repeat import main
 
     sys.exit(main(seeds, models=model or [], save=save))
@@ -239,17 +205,8 @@ def metrics() -> None:
 
 
 @app.command()
-def verify(
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            help="How far a metric may be off, relative or absolute. "
-            "Rounding in the first step, as another processor's, was seen to move a log loss by up to "
-            "0.0008; one answer more or less in 360 moves the accuracy by 0.0028."
-        ),
-    ] = 1e-3,
-) -> None:
-    """Run what is committed at HEAD afresh, in a temporary folder, and compare with its dvc.lock.
+def verify(tolerance: Annotated[float, typer.Option(min=0, help=TOLERANCE)] = 1e-3) -> None:
+    """Run what is committed at HEAD afresh, elsewhere, and compare with its dvc.lock.
 
     Exit status 0 if every output has the same bytes, or all metrics are within the tolerance; else 1.
     """

@@ -11,16 +11,19 @@ from dvc_data.index import DataIndexDirError
 from pydantic import FiniteFloat, TypeAdapter
 
 from digits.cli.comparison import Part, Results, compare
-from digits.cli.flattening import flat
+from digits.cli.flattening import flat, recorded_hashes
+from digits.cli.git import commit_of
+from digits.cli.json_files import parsed
 from digits.cli.output import show
-from digits.cli.revisions import WORKSPACE, commit_of, open_repo
-from digits.cli.state import check_state
+from digits.cli.state import mixed, warn
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
-from digits.core.yaml_files import parse_mapping, refuse_conflict
+from digits.core.yaml_files import parse_mapping
 from digits.evaluate.scores import SPLITS, parse_scores
 
-STYLES = {"table": "simple", "markdown": "github"}
+WORKSPACE = "workspace"
+ROWS = TypeAdapter(dict[str, int])
+METRICS = TypeAdapter(dict[str, dict[str, FiniteFloat]])
 
 T = TypeVar("T")
 
@@ -34,83 +37,71 @@ def main(
     conditions: list[str],
     root: Path = Path(),
 ) -> int:
-    """Print the comparison; return 1 if a condition holds, else 0.
+    """Print the comparison of two revisions; return 1 if one of the conditions holds, else 0.
 
-    Args:
-        before: a revision; HEAD if not given, or with ``between`` the workspace.
-        after: another; the workspace if not given, or with ``between`` the same as before.
-        between: two models: the first one's results before, the second one's after.
-        style: table, markdown or json.
-        conditions: see :meth:`Comparison.failures`.
-        root: the project's folder.
+    ``between`` are two models: the first one's results before, the second one's after, of the same revision
+    if only one is given, or of the workspace.
     """
     before = before or (WORKSPACE if between else "HEAD")
     after = after or (before if between else WORKSPACE)
-    with open_repo(root) as repo:
-        both = [read_results(repo, revision) for revision in (before, after)]
-    if between:
-        label = " → ".join(between)
-        both = [results.of_model(model, label) for results, model in zip(both, between, strict=True)]
+    both = [
+        read_results(root, revision, between and (model, " → ".join(between)))
+        for revision, model in zip((before, after), between or ("", ""), strict=True)
+    ]
     comparison = compare(*both)
     if WORKSPACE in (before, after):
-        check_state(root, "--fail-if" if conditions else None)
+        warn(mixed(root))
     failures = [(text, change) for text in conditions for change in comparison.failures(text)]
-    show(comparison.as_json() if style == "json" else comparison.as_table(STYLES[style]))
+    show(comparison.as_json() if style == "json" else comparison.as_table(markdown=style == "markdown"))
     for text, change in failures:
         value = "is gone" if change.after is None else f"went from {change.before} to {change.after}"
         print(f"failed: {text}: {change.model}/{change.split}/{change.metric} {value}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def read_results(repo: Repo, revision: str) -> Results:
+def read_results(root: Path, revision: str, only: tuple[str, str] | None = None) -> Results:
     """Return the results of a git revision, a DVC experiment or the workspace.
+
+    ``only`` names one of the models, and says what to call it.
 
     Raises:
         InputError: there is no such revision, it has no metrics, or a file of it is damaged.
     """
-    with repo.switch(commit_of(repo, revision) or WORKSPACE):
-        fs = repo.dvcfs
+    commit = WORKSPACE if revision == WORKSPACE else commit_of(root, revision)
+    with Repo(str(root)) as repo, repo.switch(commit):
 
         def read(path: str, parse: Callable[[bytes], T]) -> T | None:
             """Return what a file holds; None if neither git nor DVC has it."""
             try:
-                content = fs.read_bytes(f"/{path}")
-            except (FileNotFoundError, IsADirectoryError, DataIndexDirError, DvcException):
+                content = repo.dvcfs.read_bytes(f"/{path}")
+            except (DataIndexDirError, DvcException, ImportError, OSError):
                 return None
-            try:
-                return parse(content)
-            except ValueError:
-                refuse_conflict(content.decode(errors="replace"), f"{path} at {revision}")
-                raise InputError(
-                    f"{path} at {revision}",
-                    found="a damaged file, or one of an older layout",
-                    expected="today's",
-                    do="restore it, or name a later revision",
-                ) from None
+            return parsed(content, f"{path} at {revision}", parse)
 
         def read_yaml(path: str) -> dict[str, Any]:
-            return read(path, lambda content: parse_mapping(content.decode(), f"{path} at {revision}")) or {}
+            return read(path, lambda content: parse_mapping(content, f"{path} at {revision}")) or {}
 
         params = read_yaml("params.yaml")
-        stages = (read_yaml("dvc.lock").get("stages") or {}).values()
-        deps = {dep["path"]: dep.get("md5") for stage in stages for dep in stage.get("deps", ())}
-        data = {split: deps.get(f"data/splits/{split}.npz") for split in SPLITS}
-        rows = read("metrics/data.json", TypeAdapter(dict[str, int]).validate_json) or {}
-        parse_metrics = TypeAdapter(dict[str, dict[str, FiniteFloat]]).validate_json
+        recipes = params.get("train") or {}
         metrics: dict[Part, dict[str, float]] = {}
         predictions: dict[Part, Predictions] = {}
-        for model in params.get("train") or {}:
-            figures = read(f"metrics/{model}.json", parse_metrics) or {}
+        for model in recipes if only is None else [only[0]]:
+            figures = read(f"metrics/{model}.json", METRICS.validate_json) or {}
             scores = read(f"predictions/{model}/scores.json", parse_scores) or {}
             for split in (split for split in SPLITS if split in figures):
-                metrics[model, split] = figures[split]
+                part = only[1] if only else model, split
+                metrics[part] = figures[split]
                 # In the workspace, predictions may be left from another run than the metrics.
                 if split in scores and figures[split].items() <= scores[split].metrics.items():
-                    metrics[model, split] = scores[split].metrics
-                    found = read(f"predictions/{model}/{split}.csv", Predictions.parse)
-                    predictions |= {(model, split): found} if found else {}
+                    metrics[part] = scores[split].metrics
+                    if found := read(f"predictions/{model}/{split}.csv", Predictions.parse):
+                        predictions[part] = found
+        deps = recorded_hashes(read_yaml("dvc.lock"), "deps")
+        data = {split: deps.get(f"data/splits/{split}.npz", "") for split in SPLITS}
+        rows = read("metrics/data.json", ROWS.validate_json) or {}
+    name = f"{only[0]} of {revision}" if only else revision
     if not metrics:
-        raise InputError(
-            revision, found="no metrics", expected="metrics/<model>.json", do="name a later revision"
-        )
-    return Results(revision, flat(params), data, rows, metrics, predictions)
+        do = f"name another revision, or one of {', '.join(recipes)}"
+        raise InputError(name, found="no metrics", expected="metrics/<model>.json", do=do)
+    settings = {"train": recipes.get(only[0])} if only else params
+    return Results(name, flat(settings), data, rows, metrics, predictions)

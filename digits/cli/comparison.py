@@ -4,16 +4,16 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import scipy
 from tabulate import tabulate
 
-from digits.cli.output import WIDTH
-from digits.cli.significance import SIGNIFICANT, mcnemar, paired_bootstrap, unpaired
+from digits.cli.flattening import differing
+from digits.cli.significance import SIGNIFICANT, mcnemar, paired_bootstrap
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
-from digits.evaluate.metrics import METRICS, wilson_interval
+from digits.evaluate.metrics import METRICS
 
 #: Two processors, which add up in another order, were seen to differ by 1e-8.
 ROUNDING = 1e-6
@@ -22,47 +22,15 @@ Part = tuple[str, str]  # model and split
 Verdict = Literal["no change", "within noise", "better", "worse", "not tested", "other data", "gone"]
 
 
-@dataclass(frozen=True)
-class Results:
-    """One revision's parameters and results.
+class Results(NamedTuple):
+    """One revision's parameters and results; figures that git doesn't keep only where DVC has scores.json."""
 
-    Attributes:
-        name: the revision as the user named it.
-        params: the values of params.yaml, by dotted key.
-        data: the hash of each split's images.
-        rows: the number of images in each split.
-        metrics: by model and split. Those outside git are missing where DVC has no scores.json.
-        predictions: by model and split, where DVC has them.
-    """
-
-    name: str
-    params: Mapping[str, Any]
-    data: Mapping[str, Any]
-    rows: Mapping[str, int]
+    name: str  # the revision as the user named it
+    params: Mapping[str, Any]  # of params.yaml, by dotted key
+    data: Mapping[str, str]  # the hash of each split's images
+    rows: Mapping[str, int]  # the number of images in each split
     metrics: Mapping[Part, Mapping[str, float]]
-    predictions: Mapping[Part, Predictions]
-
-    def of_model(self, model: str, label: str) -> "Results":
-        """Return one model's part, renamed to ``label``, to compare it with another model's.
-
-        Raises:
-            InputError: there is no such model.
-        """
-        models = sorted({name for name, _ in self.metrics})
-        if model not in models:
-            raise InputError(
-                f"{self.name}, --between",
-                found=f"no model {model!r}",
-                expected=f"one of {', '.join(models)}",
-                do="name one of these",
-            )
-        own = f"train.{model}."
-        params = {f"train.{key[len(own) :]}": self.params[key] for key in self.params if key.startswith(own)}
-        metrics = {(label, split): value for (name, split), value in self.metrics.items() if name == model}
-        predictions = {
-            (label, split): value for (name, split), value in self.predictions.items() if name == model
-        }
-        return Results(f"{model} of {self.name}", params, self.data, self.rows, metrics, predictions)
+    predictions: Mapping[Part, Predictions]  # where DVC has them
 
 
 class Change(NamedTuple):
@@ -78,111 +46,86 @@ class Change(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The parameters that differ, by dotted key with both values, and all figures of two revisions."""
+class Comparison(NamedTuple):
+    """The parameters that differ, by dotted key, and all figures of two revisions."""
 
     before: str
     after: str
-    params: Mapping[str, tuple[Any, Any]]
-    changes: list[Change]
+    params: dict[str, dict[str, Any]]
+    metrics: list[Change]
 
     def as_json(self) -> str:
-        document = {
-            "before": self.before,
-            "after": self.after,
-            "params": {key: {"before": old, "after": new} for key, (old, new) in self.params.items()},
-            "metrics": [change._asdict() for change in self.changes],
-        }
+        document = self._asdict() | {"metrics": [change._asdict() for change in self.metrics]}
         return json.dumps(document, indent=2, ensure_ascii=False, default=str)
 
-    def as_table(self, style: str) -> str:
-        """Return parameters and metrics as text, in one of tabulate's styles (``simple``, ``github``)."""
-        params = [(key, *map(_words, values)) for key, values in self.params.items()]
-        changed = [change for change in self.changes if change.verdict != "no change"]
-        figures = [
-            (*part, *(_words(value, ".4f") for value in (old, new)), _words(change, "+.4f"), verdict, why)
-            for *part, old, new, change, verdict, why in changed
-        ]
+    def as_table(self, *, markdown: bool) -> str:
+        """Return parameters and metrics as text."""
+        style = "github" if markdown else "simple"
+        changed = [change for change in self.metrics if change.verdict != "no change"]
         parts = [f"{self.before} → {self.after}", "No parameter changed."]
-        if params:
-            parts[1] = _table(params, ["parameter", "before", "after"], style, wrapped=2)
-        if figures:
+        if self.params:
+            rows = [(key, *map(str, values.values())) for key, values in self.params.items()]
+            widths = None if markdown else [None, 30, 30]  # Markdown's rows are one line
+            heads = ["parameter", "before", "after"]
+            parts[1] = tabulate(rows, heads, style, disable_numparse=True, maxcolwidths=widths)
+        if changed:
             heads = ["model", "split", "metric", "before", "after", "change", "verdict", "why"]
-            align = [*["left"] * 3, *["right"] * 3, *["left"] * 2]
-            parts.append(_table(figures, heads, style, wrapped=1, colalign=align))
-        parts.append(f"{len(self.changes) - len(changed)} of {len(self.changes)} figures did not change.")
+            widths = None if markdown else [*[None] * 7, 22]
+            forms = ("", "", "", ".4f", ".4f", "+.4f", "", "")
+            parts.append(
+                tabulate(changed, heads, style, floatfmt=forms, missingval="None", maxcolwidths=widths)
+            )
+        parts.append(f"{len(self.metrics) - len(changed)} of {len(self.metrics)} figures did not change.")
         return "\n\n".join(parts)
 
     def failures(self, condition: str) -> list[Change]:
         """Return the figures that fulfil a condition: ``worse``, or a bound such as ``accuracy < 0.9``.
 
-        Raises:
-            InputError: the text is no condition, or no figure has such a name.
+        A figure that is gone fulfils all. An InputError if the text is no condition of any figure.
         """
         if condition == "worse":
-            return [change for change in self.changes if change.verdict in ("worse", "gone")]
-        match = re.fullmatch(
-            r"([\w/-]+)(\s+change)?\s*([<>])\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)", condition.strip()
-        )
-        expected = "'worse', 'test/accuracy < 0.9' or 'accuracy change < -0.01'"
-        if match:
-            *within, metric = match[1].split("/")
-            meant = [c for c in self.changes if c.metric == metric and {*within} <= {c.model, c.split}]
-            values = [(c, c.change if match[2] else c.after) for c in meant]
-            sign, bound = 1 if match[3] == ">" else -1, float(match[4])
-            if meant:  # a figure that is gone breaks its bound
-                return [change for change, value in values if value is None or sign * (value - bound) > 0]
-            known = sorted({f"{change.split}/{change.metric}" for change in self.changes})
-            expected = f"one of {', '.join(known)}"
-        raise InputError("--fail-if", found=repr(condition), expected=expected, do="change the condition")
+            return [change for change in self.metrics if change.verdict in ("worse", "gone")]
+        number = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"
+        match = re.fullmatch(rf"([\w/-]+)(\s+change)?\s*([<>])\s*({number})", condition.strip())
+        *within, metric = match[1].split("/") if match else ("",)
+        meant = [c for c in self.metrics if c.metric == metric and {*within} <= {c.model, c.split}]
+        if not match or not meant:
+            known = ", ".join(sorted({f"{change.split}/{change.metric}" for change in self.metrics}))
+            expected = f"'worse', or such as 'accuracy change < -0.01' of {known}"
+            raise InputError("--fail-if", found=repr(condition), expected=expected, do="change the condition")
+        values = [(change, change.change if match[2] else change.after) for change in meant]
+        sign, bound = 1 if match[3] == ">" else -1, float(match[4])
+        return [change for change, value in values if value is None or sign * (value - bound) > 0]
 
 
 def compare(before: Results, after: Results) -> Comparison:
     """Return every parameter that differs, and every figure of either revision."""
     params = {
-        key: (before.params.get(key), after.params.get(key))
-        for key in {**before.params, **after.params}
-        if before.params.get(key) != after.params.get(key)
+        key: {"before": old, "after": new}
+        for key, (old, new) in differing(before.params, after.params).items()
     }
     changes = []
     for part in {**before.metrics, **after.metrics}:
-        old, new = before.metrics.get(part, {}), after.metrics.get(part, {})
-        for metric in {**old, **new}:
-            both = metric in old and metric in new
+        first, second = before.metrics.get(part, {}), after.metrics.get(part, {})
+        for metric in {**first, **second}:
+            both = metric in first and metric in second
             if both or metric not in METRICS or METRICS[metric].in_git:
-                change = new[metric] - old[metric] if both else None
-                verdict, reason = _verdict(before, after, part, metric)
-                changes.append(
-                    Change(*part, metric, old.get(metric), new.get(metric), change, verdict, reason)
-                )
+                change = second[metric] - first[metric] if both else None
+                values = first.get(metric), second.get(metric), change
+                changes.append(Change(*part, metric, *values, *_verdict(before, after, part, metric)))
     return Comparison(before.name, after.name, params, changes)
-
-
-def _words(value: Any, form: str = "") -> str:
-    return "(none)" if value is None else format(value, form) if form else str(value)
-
-
-def _table(rows: list[Any], heads: list[str], style: str, *, wrapped: int, **layout: Any) -> str:
-    """Return a table, up to :data:`WIDTH` wide: the last ``wrapped`` columns share what the others leave."""
-    first = len(heads) - wrapped
-    widths = [max(len(head) + 2, *map(len, cells)) for head, *cells in zip(heads, *rows, strict=True)]
-    share = max(20, (WIDTH - sum(widths[:first]) - 2 * (len(heads) - 1)) // wrapped)
-    limits = [None] * first + [share] * wrapped if style == "simple" else None  # Markdown's rows are one line
-    return tabulate(rows, heads, style, disable_numparse=True, maxcolwidths=limits, **layout)
 
 
 def _verdict(before: Results, after: Results, part: Part, metric: str) -> tuple[Verdict, str]:
     """Return the verdict on one figure and the reason: the test and its result."""
     split = part[1]
-    figures = [results.metrics.get(part, {}) for results in (before, after)]
-    if metric not in figures[1]:
+    old, new = (results.metrics.get(part, {}).get(metric) for results in (before, after))
+    if new is None:
         return "gone", f"not in {after.name}"
-    if metric not in figures[0]:
+    if old is None:
         return "not tested", f"not in {before.name}"
     if before.data.get(split) != after.data.get(split):
         return "other data", f"the {split} splits hold other images"
-    old, new = (found[metric] for found in figures)
     if math.isclose(old, new, rel_tol=ROUNDING, abs_tol=ROUNDING):
         return "no change", ""
     if metric not in ("accuracy", "log_loss_of_predicted_classes", "log_loss"):
@@ -198,9 +141,8 @@ def _verdict(before: Results, after: Results, part: Part, metric: str) -> tuple[
     elif metric == "accuracy" and split in before.rows:
         rows = before.rows[split]
         counts = [round(accuracy * rows) for accuracy in (old, new)]
-        p = unpaired((counts[0], rows), (counts[1], rows))
-        intervals = " → ".join("{:.3f}–{:.3f}".format(*wilson_interval(count, rows)) for count in counts)
-        chance, reason = p >= SIGNIFICANT, f"no predictions; Fisher p = {p:.2g}; 95 % intervals {intervals}"
+        p = scipy.stats.fisher_exact([[right, rows - right] for right in counts]).pvalue
+        chance, reason = p >= SIGNIFICANT, f"Fisher p = {p:.2g}, without predictions"
     else:
         return "not tested", "no predictions of both"
     better = (new > old) == METRICS[metric].higher_is_better

@@ -1,186 +1,128 @@
 """Show the experiments, what each one changed, and which is best: digits experiments"""
 
 import json
-import math
-import textwrap
-from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
-from digits.cli.git import FETCH_ALL, check_owner, git, lacks_files
+from digits.cli.git import FETCH_ALL, check_owner, git, is_shallow, lacks_files
 from digits.cli.history import Experiment, read_experiments
-from digits.cli.output import WIDTH, show
+from digits.cli.output import show
 from digits.core.errors import InputError
 
 #: Changed parameters of a model that are named; of more, how many.
 NAMED = 8
-#: The figures of a model, by what they are called: the first two choose the best, the third reports.
-FIGURES = {
-    "validation_accuracy": ("validation", "accuracy"),
-    "validation_log_loss": ("validation", "log_loss"),
-    "test_accuracy": ("test", "accuracy"),
-}
 NONE_YET = (
     "No experiments yet. An experiment is a commit of params.yaml, dvc.lock and metrics/ whose message "
     "begins 'experiment: ', or what dvc exp run makes."
 )
 MARK = (
-    "* The best on its data by validation accuracy; if two are equal, by validation log loss. "
-    "Test figures choose nothing."
+    "The asterisk marks the best on its data by validation accuracy; of two that are equal, by log loss. "
+    "Test figures choose nothing. Whether a lead is more than chance, digits compare tells."
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """An experiment as it is shown.
-
-    Attributes:
-        name: of the experiment.
-        commit: the first seven digits of its hash; of the workspace ``-``.
-        data: the data source, and what else of ``data`` differs between the experiments on this source.
-        models: the figures of each model, named as in FIGURES; None where one is missing.
-        changed: the parameters that differ from the experiment before, in words.
-        best: the model that is the best on this data; None if another experiment has the best.
-    """
+class Row(NamedTuple):
+    """An experiment as it is shown."""
 
     name: str
-    commit: str
-    data: str
-    models: dict[str, dict[str, float | None]]
-    changed: str
-    best: str | None = None
-
-
-#: One model of an experiment.
-Result = tuple[Row, str]
+    commit: str  # the first seven digits of its hash; of the workspace -
+    data: str  # the source, and what else of data differs between the experiments on this source
+    models: dict[str, dict[str, float]]  # the FIGURES of each
+    changed: str  # the parameters that differ from the experiment before, in words
+    best: str | None = None  # the model that is the best on this data, if it is one of these
 
 
 def main(style: str, *, root: Path = Path()) -> int:
-    """Print the experiments as a ``table``, as ``markdown`` or as ``json``; return 0.
-
-    Raises:
-        InputError: there is no git repository, or it belongs to another user.
-    """
+    """Print the experiments as a ``table``, as ``markdown`` or as ``json``; return 0."""
     check_owner(root)
-    shallow = git(root, "rev-parse", "--is-shallow-repository").strip()
-    if not shallow:
+    if not git(root, "rev-parse", "--git-dir"):
         raise InputError("experiments", found="no git", expected="a git repository", do="git clone it")
     found, left_out = read_experiments(root)
     rows = describe(found)
     if style == "json":
-        document = {"experiments": [asdict(row) for row in rows], "left_out": left_out}
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        document = {"experiments": [row._asdict() for row in rows], "left_out": left_out}
+        show(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
-    notes = [MARK, *verdicts(rows)] if rows else [NONE_YET]
+    notes = [_table(rows, markdown=style == "markdown"), MARK, *verdicts(rows)] if rows else [NONE_YET]
     if left_out:
         why = "their metrics or parameters have an older layout, or they were run again later"
         notes.append(f"{left_out} more are left out: {why}.")
-    if shallow == b"true":
+    if is_shallow(root):
         notes.append("This clone is shallow: git fetch --unshallow brings older experiments.")
     if lacks_files(root, "HEAD", "--", "params.yaml", "metrics"):
         notes.append(f"This clone is partial: {FETCH_ALL} brings older experiments.")
-    if style == "markdown":
-        show("\n\n".join([_table(rows, markdown=True), *notes]).replace("\n\n*", "\n\n\\*"))
-    else:
-        lines = [textwrap.fill(note, WIDTH, subsequent_indent="  ") for note in notes]
-        show("\n".join([*([_table(rows, markdown=False), ""] if rows else []), *lines, *_commands(rows)]))
+    show("\n\n".join(notes))
     return 0
 
 
 def describe(found: list[Experiment], named: int = NAMED) -> list[Row]:
     """Return a row for each experiment, the best marked; of a model, ``named`` changes are named at most."""
     rows = [
-        Row(
-            experiment.name,
-            experiment.commit[:7] or "-",
-            _data(experiment, found),
-            {
-                model: {name: splits.get(split, {}).get(metric) for name, (split, metric) in FIGURES.items()}
-                for model, splits in experiment.metrics.items()
-            },
-            _changed(experiment, above, named),
-        )
-        for above, experiment in pairwise([None, *found])
-        if experiment
+        Row(one.name, one.commit[:7] or "-", _data(one, found), one.models, _changed(one, above, named))
+        for above, one in pairwise([None, *found])
+        if one
     ]
-    for (row, model), *_ in _leaders(rows).values():
-        rows[rows.index(row)] = replace(row, best=model)
+    for (best, model), *_ in _ranking(rows).values():
+        rows[rows.index(best)] = best._replace(best=model)
     return rows
 
 
 def verdicts(rows: list[Row]) -> list[str]:
     """Return a sentence for each data: which experiment is the best and which comes next, with figures."""
-    return [
-        f"On {data}: {'; next is '.join(map(_sentence, leaders))}."
-        for data, leaders in _leaders(rows).items()
-    ]
+    ranking = _ranking(rows).items()
+    return [f"On {data}: {'; next is '.join(map(_sentence, ranked[:2]))}." for data, ranked in ranking]
 
 
-def figure(value: float | None) -> str:
-    """Return a figure as tables show it."""
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _sentence(result: Result) -> str:
+def _sentence(result: tuple[Row, str]) -> str:
     row, model = result
-    accuracy, log_loss, _ = map(figure, row.models[model].values())
+    accuracy, log_loss, _ = row.models[model].values()
     commit = "" if row.commit == "-" else f" ({row.commit})"
-    return f"{row.name}{commit}, whose {model} has accuracy {accuracy} and log loss {log_loss}"
+    return f"{row.name}{commit}, whose {model} has accuracy {accuracy:.4f} and log loss {log_loss:.4f}"
 
 
-def _leaders(rows: list[Row]) -> dict[str, list[Result]]:
-    """Return, by data, the best model and, if there is one, the best of all other experiments."""
+def _ranking(rows: list[Row]) -> dict[str, list[tuple[Row, str]]]:
+    """Return, by data, the experiments with their best models, from the best to the worst."""
 
-    def key(result: Result) -> tuple[float, float]:
+    def order(result: tuple[Row, str]) -> tuple[float, float]:
         accuracy, log_loss, _ = result[0].models[result[1]].values()
-        return -(accuracy or 0), math.inf if log_loss is None else log_loss
+        return -accuracy, log_loss
 
-    results: dict[str, list[Result]] = {}
-    for row in rows:
-        for model, figures in row.models.items():
-            if figures["validation_accuracy"] is not None:
-                results.setdefault(row.data, []).append((row, model))
-    leaders = {}
-    for data, (best, *rest) in ((data, sorted(found, key=key)) for data, found in results.items()):
-        leaders[data] = [best, *[other for other in rest if other[0] is not best[0]][:1]]
-    return leaders
+    best = [min(((row, model) for model in row.models), key=order) for row in rows]
+    ranking: dict[str, list[tuple[Row, str]]] = {}
+    for result in sorted(best, key=order):
+        ranking.setdefault(result[0].data, []).append(result)
+    return ranking
 
 
 def _table(rows: list[Row], *, markdown: bool) -> str:
     """Return the table: in each row a line for each model, and in a terminal as many as long texts need."""
-    names = [name.replace("_", " ") for name in FIGURES]
-    heads = ["commit", "experiment", "data", "model", *names, "changed"]
     cells = []
     for row in rows:
-        lines = [[model, *map(figure, figures.values())] for model, figures in row.models.items()]
+        lines = [[model, *(f"{figure:.4f}" for figure in row.models[model].values())] for model in row.models]
         for line in lines:
             line[1] += " *" if line[0] == row.best else ""
         columns = ["\n".join(column) for column in zip(*lines, strict=True)]
         cells.append([row.commit, row.name, row.data, *columns, row.changed])
+    figures = ["validation\naccuracy", "validation\nlog loss", "test\naccuracy"]
+    heads = ["commit", "experiment", "data", "model", *figures, "changed"]
     if markdown:
         cells = [[cell.replace("|", r"\|").replace("\n", "<br>") for cell in line] for line in cells]
+        heads = [head.replace("\n", " ") for head in heads]
         return tabulate(cells, heads, "github", disable_numparse=True)
-    heads = [head.replace(" ", "\n", 1) for head in heads]
-    widths = [None, 24, 12, None, None, None, None]
-    rest = [line[:-1] for line in cells]
-    narrow = tabulate(rest, heads[:-1], disable_numparse=True, maxcolwidths=widths)
-    left = WIDTH - 2 - max(map(len, narrow.splitlines()))
-    return tabulate(cells, heads, disable_numparse=True, maxcolwidths=[*widths, max(left, 16)])
+    widths = [None, 22, 9, None, None, None, None, 26]
+    return tabulate(cells, heads, disable_numparse=True, maxcolwidths=widths)
 
 
 def _data(experiment: Experiment, found: list[Experiment]) -> str:
     """Return the data source, and those values of ``data`` in which another experiment on it differs."""
-    own, *others = (
-        {key: value for key, value in one.params.items() if key.startswith("data.")}
-        for one in (experiment, *found)
-    )
-    alike = [other for other in others if other.get("data.source") == own.get("data.source")]
+    own = {key: value for key, value in experiment.params.items() if key.startswith("data.")}
+    source = own.pop("data.source", None)
+    alike = [other.params for other in found if other.params.get("data.source") == source]
     differing = [key for key in own if any(other.get(key) != own[key] for other in alike)]
-    words = (f"{key.removeprefix('data.')} {_words(own[key])}" for key in differing)
-    return ", ".join([_words(own.get("data.source")), *words])
+    return ", ".join([str(source), *(f"{key.removeprefix('data.')} {_words(own[key])}" for key in differing)])
 
 
 def _changed(experiment: Experiment, above: Experiment | None, named: int) -> str:
@@ -188,11 +130,9 @@ def _changed(experiment: Experiment, above: Experiment | None, named: int) -> st
     if experiment.before is None:
         return "the first"
     sections: dict[str, list[str]] = {}
-    for key, values in experiment.changed.items():
+    for key, (old, new) in experiment.changed.items():
         section, _, name = key.removeprefix("train.").partition(".")
-        short = [_words(value, 4) for value in values]
-        old, new = short if short[0] != short[1] else map(_words, values)
-        sections.setdefault(section, []).append(f"{name} {old} → {new}")
+        sections.setdefault(section, []).append(f"{name} {_words(old)} → {_words(new)}")
     for texts in sections.values():
         if len(texts) > named + 1:  # dvc params diff names all
             texts[named:] = [f"{len(texts) - named} more"]
@@ -201,25 +141,7 @@ def _changed(experiment: Experiment, above: Experiment | None, named: int) -> st
     return ("" if is_above else f"against {experiment.before.name}: ") + (words or "no parameter")
 
 
-def _words(value: Any, digits: int = 16) -> str:
+def _words(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(_words(one, digits) for one in value)}]"
-    return "none" if value is None else f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def _commands(rows: list[Row]) -> list[str]:
-    """Return the commands that show more of the best experiment on the newest data and the next best."""
-    pairs = {data: leaders for data, leaders in _leaders(rows).items() if len(leaders) == 2}
-    if not pairs:
-        return []
-    pair = pairs.get(rows[-1].data) or list(pairs.values())[-1]
-    better, worse = ("workspace" if row.commit == "-" else row.commit for row, _ in pair)
-    commands = [f".venv/bin/digits compare {worse} {better}    # is the difference more than chance?"]
-    if "workspace" not in (better, worse):
-        shown = f"--drop '[^:]*/[^:]*$' --rev {worse} --rev {better}"
-        commands += [
-            f".venv/bin/dvc params diff {worse} {better}",
-            f".venv/bin/dvc metrics diff {worse} {better}",
-            f".venv/bin/dvc exp show --hide-workspace --only-changed {shown}",
-        ]
-    return ["", "More of these two:", *(f"  {command}" for command in commands)]
+        return f"[{', '.join(map(_words, value))}]"
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

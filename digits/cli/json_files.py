@@ -1,4 +1,4 @@
-"""Read the JSON files of a finished run."""
+"""Read the files of a finished run, with errors that name them."""
 
 import json
 from collections.abc import Callable
@@ -12,18 +12,19 @@ T = TypeVar("T")
 
 
 def read_json(root: Path, name: str, convert: Callable[[Any], T]) -> T:
-    """Return what ``convert`` makes of the content of a file, which errors call ``name``.
-
-    Raises:
-        InputError: the file is missing or damaged, or a merge left conflicts in it.
-    """
+    """Return what ``convert`` makes of a JSON file; an InputError if it is missing or damaged."""
     try:
         content = (root / name).read_bytes()
     except FileNotFoundError:
         raise InputError(name, found="no such file", expected="a finished run's", do="make run") from None
+    return parsed(content, name, lambda content: convert(json.loads(content)))
+
+
+def parsed(content: bytes, where: str, parse: Callable[[bytes], T]) -> T:
+    """Return what ``parse`` makes of a file's content; an InputError if the file ``where`` is damaged."""
     try:
-        return convert(json.loads(content))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        refuse_conflict(content.decode(errors="replace"), name)
-        found, do = f"a damaged file ({error})", f"dvc repro, or git restore {name}"
-        raise InputError(name, found=found, expected="a finished run's", do=do) from None
+        return parse(content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        refuse_conflict(content, where)
+        found, do = "a damaged file, or one of an older layout", "git restore it, or dvc repro"
+        raise InputError(where, found=found, expected="a finished run's", do=do) from None

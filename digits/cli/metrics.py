@@ -6,17 +6,14 @@ from typing import Any
 from tabulate import tabulate
 
 from digits.cli.json_files import read_json
+from digits.cli.state import mixed, warn
 from digits.core.params import load_params
 from digits.evaluate.metrics import METRICS
 from digits.evaluate.scores import SPLITS
 
 
 def main(*, root: Path = Path()) -> int:
-    """Print a row for each model, and how many images the figures are of; 0.
-
-    Raises:
-        InputError: the pipeline hasn't run, or a file of it is damaged.
-    """
+    """Print a row for each model, and how many images the figures are of; return 0."""
     params = load_params(root)
     shown = [metric for metric in METRICS.values() if metric.in_git]
 
@@ -32,4 +29,5 @@ def main(*, root: Path = Path()) -> int:
     align = ["left", *["right"] * (len(heads) - 1)]
     print(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=align))
     print(f"\n{params.data.source}: {images} images")
+    warn(mixed(root))
     return 0

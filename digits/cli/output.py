@@ -5,9 +5,6 @@ from pathlib import Path
 
 from digits.core.errors import InputError, printable
 
-#: Columns of a terminal that a table fits into.
-WIDTH = 120
-
 
 def show(text: str) -> None:
     """Print lines that hold names from files; what would steer a terminal is escaped where there is one."""
@@ -17,9 +14,5 @@ def show(text: str) -> None:
 def check_page(path: Path) -> None:
     """Raise an InputError if a page would replace a file that is none."""
     if path.is_file() and b"<html" not in path.read_bytes()[:100].lower():
-        raise InputError(
-            path,
-            found="a file that is no page",
-            expected="a page or no file",
-            do="name another with --output",
-        )
+        found, expected = "a file that is no page", "a page or no file"
+        raise InputError(path, found=found, expected=expected, do="name another with --output")

@@ -1,25 +1,24 @@
-"""How sure a figure is: intervals of one network's figures, tests between two on the same images.
+"""Tests and intervals of figures: more than chance, or not?
 
-All of this speaks of chance in which images were drawn. How much a figure moves with the seed of
-the training is another matter, which repeated trainings show.
+The tests speak of chance in which images were drawn. How much a figure moves with the seed of the training
+is another matter, which repeated trainings show.
 """
 
 import numpy as np
-import scipy  # loads scipy.stats where it is first used: half a second, which an evaluation does without
+import scipy  # loads scipy.stats where it is first used: half a second
 from numpy.typing import NDArray
 
 from digits.evaluate.metrics import Interval
 
-#: Of every interval; a difference counts as real where chance alone gives it in one case of twenty.
 CONFIDENCE = 0.95
+#: A difference counts as real if chance alone gives it in one case of twenty.
 SIGNIFICANT = 1 - CONFIDENCE
-RESAMPLES = 2_000
 
 
 def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
-    """McNemar's (1947) exact test: the p-value of two networks' right answers on the same images.
+    """Return the p-value of McNemar's (1947) exact test between two networks on the same images.
 
-    Where both are right, or both wrong, says nothing; of the others, each should be right for half.
+    Images that both got right, or both wrong, say nothing; of the others, each should get half.
 
     Args:
         before: whether each answer is right, ``[n]``.
@@ -29,40 +28,22 @@ def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
     return float(scipy.stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
-def unpaired(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """Fisher's exact test: the p-value of two shares, each as (right, examples), of unknown pairs.
-
-    Weaker than :func:`mcnemar`, which knows that both networks saw the same images.
-    """
-    table = [[right, examples - right] for right, examples in (before, after)]
-    return float(scipy.stats.fisher_exact(table).pvalue)
-
-
-def paired_bootstrap(changes: NDArray[np.float64], seed: int = 0) -> Interval:
-    """The interval of a mean change, from resampled images (Efron 1979; percentiles).
-
-    Args:
-        changes: of each image, ``[n]``, in the unit of the figure.
-        seed: of the resampling.
-    """
-    if len(changes) < 2 or np.all(changes == changes[0]):
-        return Interval(float(changes.mean()), float(changes.mean()))
+def paired_bootstrap(changes: NDArray[np.float64]) -> Interval:
+    """Return the interval of the mean of the changes of images ``[n]`` (Efron 1979; percentiles)."""
     result = scipy.stats.bootstrap(
         (changes,),
         np.mean,
-        n_resamples=RESAMPLES,
+        n_resamples=2_000,
         batch=50,  # bounds the memory: batch × n numbers
         confidence_level=CONFIDENCE,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(0),
     )
-    return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
+    return Interval(*map(float, result.confidence_interval))
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:
-    """Student's (1908) interval of the mean of independent values ``[n]``, at least two."""
-    error = float(scipy.stats.sem(values))
-    if not error:  # SciPy has no interval without any spread
-        return Interval(float(values.mean()), float(values.mean()))
-    low, high = scipy.stats.t.interval(CONFIDENCE, len(values) - 1, loc=values.mean(), scale=error)
-    return Interval(float(low), float(high))
+    """Return Student's (1908) interval of the mean of independent values ``[n]``, at least two."""
+    mean, n = float(values.mean()), len(values)
+    margin = float(scipy.stats.sem(values) * scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    return Interval(mean - margin, mean + margin)

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from digits.cli.flattening import flat
+from digits.cli.flattening import flat, recorded_hashes, recorded_params
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
-MEND = "run 'dvc repro', or after a 'git checkout' 'dvc checkout'"
+FIX = "run 'dvc repro', or after a 'git checkout' 'dvc checkout'"
 #: What to do where results are missing.
 MAKE_RUN = "make run, or wait for the run that is at work"
 #: Changed things that are named; of more, how many.
@@ -17,9 +17,9 @@ NAMED = 4
 
 
 def mixed(root: Path) -> str:
-    """Return a sentence about what changed after the results were made; empty if nothing did.
+    """Return a sentence about what changed after the results were made; empty if nothing but missing files.
 
-    It asks ``dvc status``, which takes half a second. A missing file is no change.
+    It asks ``dvc status``, which takes half a second.
     """
     from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError
@@ -37,11 +37,11 @@ def mixed(root: Path) -> str:
     if not names:
         return ""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"these results were made before {', '.join(names[:NAMED])}{more} changed; {MEND}"
+    return f"these results were made before {', '.join(names[:NAMED])}{more} changed; {FIX}"
 
 
 def _changed(status: dict[str, list[Any]]) -> list[str]:
-    """The parameters and paths that ``dvc status`` says were modified, each stage's in turn."""
+    """Return the parameters and paths that ``dvc status`` says were modified, each stage's in turn."""
     found = []
     for entries in status.values():
         for entry in entries:
@@ -55,33 +55,21 @@ def _changed(status: dict[str, list[Any]]) -> list[str]:
 
 def mixed_model(model: str, root: Path) -> str:
     """Return the same for one model's file; it compares hashes with ``dvc.lock``, in milliseconds."""
+    path = f"models/{model}/model.tflite"
     try:
-        stages = read_mapping(root / "dvc.lock")["stages"]
-        params = flat(read_mapping(root / "params.yaml")["train"][model])
-        key = f"train.{model}"
-        recorded = flat(stages[f"train@{model}"]["params"]["params.yaml"])
-        path = f"models/{model}/model.tflite"
-        (md5,) = (dep["md5"] for dep in stages[f"evaluate@{model}"]["deps"] if dep["path"] == path)
-        content = (root / path).read_bytes()
-    except (InputError, KeyError, TypeError, ValueError):
+        lock = read_mapping(root / "dvc.lock")
+        params = flat(read_mapping(root / "params.yaml"))
+    except InputError:
         return ""  # a model that came without its pipeline
-    if {f"{key}.{name}": value for name, value in params.items()} != recorded:
+    recorded = recorded_params(lock)
+    if any(
+        params.get(key) != recorded.get(key) for key in params | recorded if key.startswith(f"train.{model}.")
+    ):
         return f"{path} was trained with other parameters than params.yaml has; run 'dvc repro'"
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        return f"{path} is not the one that was evaluated; {MEND}"
+    md5 = hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest()
+    if recorded_hashes(lock, "deps").get(path, md5) != md5:
+        return f"{path} is not the one that was evaluated; {FIX}"
     return ""
-
-
-def check_state(root: Path, option: str | None) -> None:
-    """Warn where results are older than what made them.
-
-    Raises:
-        InputError: they are, and ``option`` is given, which relies on them.
-    """
-    found = mixed(root)
-    if found and option:
-        raise InputError(option, found=found, expected="results of what is there", do="then try again")
-    warn(found)
 
 
 def warn(sentence: str) -> None:

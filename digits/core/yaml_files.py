@@ -22,21 +22,19 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_mapping(path: Path) -> dict[str, Any]:
     """Return the mapping at the top of a YAML file; an InputError if there is none."""
     try:
-        return parse_mapping(path.read_text(encoding="utf-8"), path)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(path, found="no such file", expected="a file", do="git checkout it") from None
-    except UnicodeDecodeError as error:
-        found = f"byte {error.start} that is no UTF-8"
-        raise InputError(path, found=found, expected="UTF-8 text", do="save it as UTF-8") from None
+    return parse_mapping(content, path)
 
 
-def parse_mapping(text: str, where: object) -> dict[str, Any]:
-    """Return the mapping at the top of a YAML text, which errors call ``where``."""
+def parse_mapping(content: bytes, where: object) -> dict[str, Any]:
+    """Return the mapping at the top of a YAML file's content; errors call the file ``where``."""
     try:
         # DVC's parser: another would read 010 or 1e-3 as something else than dvc.lock records.
-        document = YAML(typ="safe").load(text)
+        document = YAML(typ="safe").load(content)
     except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        refuse_conflict(text, where)
+        refuse_conflict(content, where)
         # ruamel.yaml lets Python's own errors through for a wrong date, number, tag or key.
         mark = getattr(error, "problem_mark", None)
         where = f"{where}, line {mark.line + 1}" if mark else where
@@ -47,22 +45,18 @@ def parse_mapping(text: str, where: object) -> dict[str, Any]:
     return document
 
 
-def refuse_conflict(text: str, where: object) -> None:
-    """Raise an InputError if a merge left conflict markers in the text, which errors call ``where``."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("<<<<<<< "):
-            found, do = (
-                "conflict markers of a git merge",
-                "git checkout --ours FILE, or --theirs FILE, takes one",
-            )
+def refuse_conflict(content: bytes, where: object) -> None:
+    """Raise an InputError if a merge left conflict markers in the file ``where``."""
+    for number, line in enumerate(content.splitlines(), start=1):
+        if line.startswith(b"<<<<<<< "):
+            found, do = "conflict markers of a git merge", "git checkout --ours, or --theirs, takes one side"
             raise InputError(f"{where}, line {number}", found=found, expected="one side", do=do)
 
 
 def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:
     """Return ``value``, found in ``path`` under the dotted ``key``, as a ``model``.
 
-    Raises:
-        InputError: with a line for each key that is unknown, missing, of a wrong type or out of range.
+    The InputError has a line for each key that is unknown, missing, of a wrong type or out of range.
     """
     try:
         return model.model_validate(value)
@@ -77,16 +71,14 @@ class InvalidKeys(InputError):
         lines = []
         for problem in error.errors(include_url=False):
             keys = ".".join(str(part) for part in (key, *problem["loc"]) if part != "")
-            found, expected = excerpt(problem["input"]), problem["msg"].removeprefix("Value error, ")
-            match problem["type"]:
-                case "extra_forbidden":
-                    found, expected = "an unknown key", "only known ones"
-                case "missing":
-                    found, expected = "nothing", "a value"
-                case "value_error":
-                    found, _, expected = expected.partition(", expected ")
-                case _:
-                    expected = (expected[0].lower() + expected[1:]).removeprefix("input should be ")
+            message = problem["msg"][0].lower() + problem["msg"][1:]
+            found, expected = excerpt(problem["input"]), message.removeprefix("input should be ")
+            if problem["type"] == "extra_forbidden":
+                found, expected = "an unknown key", "only known ones"
+            elif problem["type"] == "missing":
+                found, expected = "nothing", "a value"
+            elif problem["type"] == "value_error":  # of this project's own
+                found, _, expected = message.removeprefix("value error, ").partition(", expected ")
             where = f"{path}, {keys}" if keys else path
             lines.append(str(InputError(where, found=found, expected=expected, do="fix the value")))
         Exception.__init__(self, "\n".join(lines))

@@ -45,14 +45,10 @@ def test_the_numbers_are_those_of_the_files(root: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("linear.json", None, "metrics/linear.json: found no such file, expected a finished run's; make run"),
         ("data.json", None, "metrics/data.json: found no such file, expected a finished run's; make run"),
-        ("linear.json", "{", "metrics/linear.json: found a damaged file (Expecting property name"),
-        ("linear.json", '{"validation": {"accuracy": 1}}', "metrics/linear.json: found a damaged file ('log"),
+        ("linear.json", "{", "metrics/linear.json: found a damaged file, or one of an older"),
         ("linear.json", "{\n<<<<<<< HEAD\n", "metrics/linear.json, line 2: found conflict markers of a git"),
         ("linear.json", "[1]", "metrics/linear.json: found a damaged file"),
-        ("linear.json", '{"validation": {"accuracy": "high"}}', "metrics/linear.json: found a damaged file"),
-        ("data.json", "[1]", "metrics/data.json: found a damaged file"),
         ("data.json", '{"train": "many"}', "metrics/data.json: found a damaged file"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from digits.cli.state import mixed, mixed_model
-from tests.finished import commit, git
+from tests.finished import commit, dvc, git
 
 DVC_YAML = """
 stages:
@@ -29,21 +29,17 @@ stages:
 PARAMS = "train:\n  m: {rate: 1}\n"
 
 
-def dvc(*words: str, cwd: Path) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], cwd=cwd, check=True)
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With two commits of a finished run each; the second's is in the workspace."""
     folder = tmp_path_factory.mktemp("state")
     git(folder, "init", "--quiet")
-    dvc("init", cwd=folder)
+    dvc(folder, "init")
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "wait.sh").write_text("")
     for rate in ("0.00001", "1"):
         (folder / "params.yaml").write_text(PARAMS.replace("1", rate))
-        dvc("repro", cwd=folder)
+        dvc(folder, "repro")
         commit(folder, rate)
     return folder
 
@@ -60,24 +56,15 @@ def test_results_of_one_run_are_passed_in_silence(repository: Path, tmp_path: Pa
     assert mixed(tmp_path) == ""
 
 
-def test_parameters_that_were_not_run(copy: Path) -> None:
+def test_results_of_another_run(copy: Path) -> None:
     (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
     assert mixed(copy).startswith("these results were made before params.yaml (train.m) changed; run")
     assert "trained with other parameters" in mixed_model("m", copy)
-
-
-def test_a_run_that_ended_after_training(copy: Path) -> None:
-    (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
-    dvc("repro", "train@m", cwd=copy)
-    assert mixed(copy).startswith("these results were made before models/m changed")
-    assert "not the one that was evaluated" in mixed_model("m", copy)
-
-
-def test_git_checkout_without_dvc_checkout(copy: Path) -> None:
+    git(copy, "restore", ".")
     git(copy, "checkout", "--quiet", "HEAD~1")
     assert mixed(copy).startswith("these results were made before models/m changed")
     assert "not the one that was evaluated" in mixed_model("m", copy)
-    dvc("checkout", cwd=copy)
+    dvc(copy, "checkout")
     assert (mixed(copy), mixed_model("m", copy)) == ("", "")
 
 

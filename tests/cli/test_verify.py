@@ -1,6 +1,5 @@
 """digits verify in a DVC repository with one stage, whose results are made up."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from digits.cli import verify
 from digits.core.errors import InputError
 from digits.core.files import write_json
 from digits.evaluate.environment import FILE, fingerprint
-from tests.finished import commit
+from tests.finished import commit, dvc
 
 DVC_YAML = """
 stages:
@@ -26,6 +25,7 @@ import json, pathlib
 pathlib.Path("predictions").write_text("%s")
 pathlib.Path("metrics").mkdir(exist_ok=True)
 pathlib.Path("metrics/m.json").write_text(json.dumps({"test": {"accuracy": %s, "rows": 10}}))
+pathlib.Path("metrics/environment.json").write_text("of another machine")
 """
 
 
@@ -36,8 +36,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dvc.yaml").write_text(DVC_YAML)
     (tmp_path / "score.py").write_text(SCORE % ("abc", 0.9))
     commit(tmp_path, "code")
-    for command in (["init", "--quiet"], ["repro", "--quiet"]):
-        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=tmp_path, check=True, capture_output=True)
+    dvc(tmp_path, "init")
+    dvc(tmp_path, "repro")
     write_json(tmp_path / FILE, fingerprint())
     commit(tmp_path, "a run")
     return tmp_path
@@ -50,11 +50,14 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             SCORE % ("abc", 0.9),
             0,
-            "identical: 0 of 2 outputs differ in bytes, 0 of 2 metrics by more than the tolerance\nNothing",
+            "bytes:\n  none\nMetrics beyond the tolerance:\n  none\nidentical: nothing",
         ),
-        (SCORE % ("xyz", 0.9005), 0, "alike: 2 of 2 outputs differ in bytes, 0 of 2 metrics"),
-        (SCORE % ("xyz", 0.8), 1, "failed: 2 of 2 outputs differ in bytes, 1 of 2 metrics"),
-        ("raise SystemExit(3)", 1, "exited with 3\nfailed: dvc repro ended with exit status"),
+        (
+            SCORE % ("xyz", 0.9005),
+            0,
+            "metrics/m.json\n  predictions\nMetrics beyond the tolerance:\n  none\n",
+        ),
+        ("raise SystemExit(3)", 1, "failed: dvc repro ended with exit status"),
     ],
 )
 def test_a_new_run(
@@ -66,21 +69,14 @@ def test_a_new_run(
     assert verify.main(tolerance=1e-3, root=repository) == status
     printed = "".join(capfd.readouterr())
     assert expected in printed
-    assert ("what differs in the environment:\n  nothing" in printed) == ("2 of 2 outputs" in expected)
-    assert "\n  score\n" in printed  # the stage, as it starts
-    assert ("> python score.py" in printed) == ("exited" in expected)  # what DVC says
+    assert ("Differences of the environment:\n  none" in printed) == ("metrics/m.json" in expected)
+    assert "Running stage 'score'" in printed
 
 
 def test_without_a_committed_run_there_is_nothing_to_compare(tmp_path: Path) -> None:
     commit(tmp_path, "no run")
     with pytest.raises(InputError, match=r"dvc\.lock: found none at HEAD"):
         verify.main(tolerance=0.0, root=tmp_path)
-
-
-@pytest.mark.parametrize("tolerance", [-1.0, float("nan"), float("inf")])
-def test_impossible_tolerances_are_refused(tolerance: float) -> None:
-    with pytest.raises(InputError, match="--tolerance"):
-        verify.main(tolerance=tolerance)
 
 
 SAME = {"out": "1", "metrics/m.json": "2"}
@@ -96,7 +92,7 @@ METRICS = {"m.accuracy": 0.9, "m.rows": 1000}
     ],
 )
 def test_failures_within_the_tolerance(new: dict[str, str], new_metrics: dict[str, float]) -> None:
-    assert verify.compare((SAME, METRICS), (new, new_metrics), tolerance=1e-3)[1] == "failed"
+    assert len(verify.compare((SAME, METRICS), (new, new_metrics), tolerance=1e-3)[1]) == 1
 
 
 def test_differences_by_key() -> None:

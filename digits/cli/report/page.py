@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from digits.cli.experiments import FIGURES, MARK, Row, describe, verdicts
+from digits.cli.experiments import MARK, Row, describe, verdicts
 from digits.cli.git import check_owner, git
-from digits.cli.history import read_experiments
+from digits.cli.history import FIGURES, read_experiments
 from digits.cli.output import check_page
 from digits.cli.report.card import write_cards
 from digits.cli.report.network import load_network
