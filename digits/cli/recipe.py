@@ -1,14 +1,15 @@
 """Put a named recipe of recipes/ into params.yaml: digits recipe"""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.events import AliasEvent
 
-from digits.cli.flattening import flat
+from digits.cli.flattening import differing, flat
 from digits.cli.output import show
 from digits.core.errors import InputError
 from digits.core.files import replacing
@@ -21,13 +22,9 @@ COMPLETE = "course"
 
 
 def main(name: str | None, *, root: Path = Path()) -> int:
-    """Put the recipe ``name`` into params.yaml and say what changed; without a name, list them all; 0.
+    """Put the recipe ``name`` into params.yaml and say what changed; without a name, list them all; return 0.
 
-    What comes out depends on the recipe alone, but for ``data.source`` and models of the user's own,
-    which stay as they are.
-
-    Raises:
-        InputError: there is no such recipe, or a setting of it is wrong; params.yaml is left as it was.
+    ``data.source`` and models of the user's own stay; all else depends on the recipe alone.
     """
     if name is None:
         for path in sorted((root / FOLDER).glob("*.yaml")):
@@ -35,40 +32,26 @@ def main(name: str | None, *, root: Path = Path()) -> int:
         return 0
     document = read_recipe(name, root)
     validated(Params, document, path=FOLDER / f"{name}.yaml")
+    before = flat(read_mapping(root / FILE))
     document["data"]["source"] = load_params(root).data.source
-    current = read_mapping(root / FILE)
     for model, section in read_params(root)["train"].items():
         document["train"].setdefault(model, section)
     write_params(document, root, title=_first_line(root / FOLDER / f"{name}.yaml"))
-    for line in changes(flat(current), flat(read_mapping(root / FILE))) or ["nothing to change"]:
+    for line in changes(before, flat(read_mapping(root / FILE))) or ["nothing to change"]:
         show(f"params.yaml: {line}")
     return 0
 
 
-def read_recipe(name: str, root: Path, *, within: tuple[str, ...] = ()) -> Any:
-    """All of params.yaml as the recipe has it: what it extends, with its own settings put in.
-
-    Args:
-        name: of the recipe.
-        root: where recipes/ is.
-        within: the recipes that extend this one.
-
-    Raises:
-        InputError: there is no such recipe, it extends itself, or a file is no mapping.
-    """
+def read_recipe(name: str, root: Path) -> Any:
+    """Return all of params.yaml as the recipe has it: what it extends, with its own settings put in."""
     path = root / FOLDER / f"{name}.yaml"
-    known = sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
-    if name not in known:
-        raise InputError(
-            f"recipe {name}", found="no such recipe", expected=f"one of {', '.join(known)}", do="name another"
-        )
-    settings = read_mapping(path)
+    if not path.is_file():
+        known = ", ".join(sorted(path.stem for path in path.parent.glob("*.yaml")))
+        raise InputError(path, found="no such recipe", expected=f"one of {known}", do="name another")
     if name == COMPLETE:
         return _load(path)
-    base = settings.pop("extends", COMPLETE)
-    if base in (name, *within):
-        raise InputError(path, found=f"extends: {base}", expected="another recipe", do="change it")
-    document = read_recipe(base, root, within=(name, *within))
+    settings = read_mapping(path)
+    document = read_recipe(settings.pop("extends", COMPLETE), root)
     put(settings, document)
     return document
 
@@ -78,75 +61,43 @@ def put(settings: Mapping[str, Any], section: CommentedMap) -> None:
     for key, value in settings.items():
         if key not in section:
             # The blank line behind a section belongs to its last key, which stays the last.
-            value = CommentedMap(value) if isinstance(value, Mapping) else _flow(value)
             section.insert(max(len(section) - 1, 0), key, value)
         elif isinstance(value, Mapping) and isinstance(section[key], Mapping):
             put(value, section[key])
         elif isinstance(value, list) and isinstance(section[key], list):
             section[key][:] = value  # stays on its line, with its comment
         else:
-            section[key] = _flow(value)
-
-
-def _flow(value: Any) -> Any:
-    """A list on one line."""
-    if isinstance(value, list):
-        value = CommentedSeq(value)
-        value.fa.set_flow_style()
-    return value
+            section[key] = value
 
 
 def read_params(root: Path) -> Any:
-    """params.yaml with its comments, to be changed and written anew."""
+    """Return params.yaml with its comments, to be changed and written anew."""
     return _load(root / FILE)
 
 
 def _load(path: Path) -> Any:
     """Return a YAML file with its comments; an InputError if it has an alias: two places would change."""
     text = path.read_text(encoding="utf-8")
-    for event in _yaml().parse(text):
+    for event in YAML().parse(text):
         if isinstance(event, AliasEvent):
-            raise InputError(
-                f"{path.name}, line {event.start_mark.line + 1}",
-                found=f"the alias *{event.anchor}",
-                expected="values that no other section shares",
-                do="write them out here",
-            )
-    return _yaml().load(text)
+            where, found = f"{path.name}, line {event.start_mark.line + 1}", f"the alias *{event.anchor}"
+            raise InputError(where, found=found, expected="values of its own", do="write them out here")
+    return YAML().load(text)
 
 
 def write_params(document: Any, root: Path, *, title: str | None = None) -> None:
     """Write params.yaml as DVC writes it, with another first line if ``title`` is given."""
+    text = io.StringIO()
+    YAML().dump(document, text)
+    first, _, rest = text.getvalue().partition("\n")
     with replacing(root / FILE) as partial:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            _yaml().dump(document, file)
-        if title:
-            _, _, rest = partial.read_text(encoding="utf-8").partition("\n")
-            partial.write_text(f"{title}\n{rest}", encoding="utf-8", newline="\n")
+        partial.write_text(f"{title or first}\n{rest}", encoding="utf-8", newline="\n")
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """A line for each key that differs."""
-    return [
-        f"{key} {_words(before, key)} → {_words(after, key)}"
-        for key in dict.fromkeys([*before, *after])
-        if _words(before, key) != _words(after, key)
-    ]
-
-
-def _words(settings: Mapping[str, Any], key: str) -> str:
-    if key not in settings:
-        return "(off)"
-    return "null" if settings[key] is None else str(settings[key])
+    """Return a line for each key that differs."""
+    return [f"{key} {old} → {new}" for key, (old, new) in differing(before, after).items()]
 
 
 def _first_line(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n")[0]
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
