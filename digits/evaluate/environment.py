@@ -8,14 +8,11 @@ import hashlib
 import os
 import platform
 import re
-from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from digits.core.errors import InputError
 from digits.core.files import write_json
-from digits.core.yaml_files import read_mapping
 
 FILE = Path("metrics/environment.json")
 PACKAGE = re.compile(
@@ -30,12 +27,9 @@ VARIABLE = re.compile("GLIBC_TUNABLES|NPY_.*_CPU_FEATURES|OPENBLAS_CORETYPE|.*_(
 
 def note_environment(metrics: Path, root: Path) -> None:
     """Write the file if ``metrics``, just written, is not what ``dvc.lock`` records of the last run."""
-    recorded: dict[str, str] = {}
-    with suppress(InputError):  # nothing has run yet
-        for stage in read_mapping(root / "dvc.lock")["stages"].values():
-            recorded |= {out["path"]: out.get("md5") for out in stage.get("outs", ())}
-    now = hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest()
-    if recorded.get(metrics.relative_to(root).as_posix()) != now:
+    lock = root / "dvc.lock"
+    md5 = hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest()
+    if not lock.is_file() or md5 not in lock.read_text(encoding="utf-8"):
         write_json(root / FILE, fingerprint())
 
 
