@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits.cli.flattening import flat
+from digits.cli.flattening import recorded_params
 from digits.cli.json_files import read_json
 from digits.cli.state import mixed
 from digits.core.errors import InputError, excerpt
@@ -73,13 +73,9 @@ def read_results(root: Path) -> Results:
     Raises:
         InputError: the pipeline hasn't run, or a file of it is missing or damaged.
     """
-    stages = read_mapping(root / "dvc.lock")["stages"]
+    lock = read_mapping(root / "dvc.lock")
+    params, stages = recorded_params(lock), lock["stages"]
     (names,) = [entry["models"] for entry in read_mapping(root / "dvc.yaml")["vars"] if "models" in entry]
-    params = {
-        key: value
-        for stage in stages.values()
-        for key, value in flat(stage.get("params", {}).get("params.yaml", {})).items()
-    }
     validation = Examples.load(root / "data/splits/validation.npz")
     return Results(
         source=load_source(root, params["data.source"]),
