@@ -79,11 +79,14 @@ def compare(
 
 
 @app.command()
-def experiments(style: Style = "table") -> None:
+def experiments(
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Show the experiments in git and of dvc exp run, what each one changed, and which is best."""
     from digits.cli.experiments import main
 
-    sys.exit(main(style))
+    sys.exit(main("json" if as_json else "markdown" if markdown else "table"))
 
 
 @app.command()

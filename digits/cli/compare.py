@@ -15,7 +15,7 @@ from digits.cli.flattening import flat, recorded_hashes
 from digits.cli.git import commit_of
 from digits.cli.json_files import parsed
 from digits.cli.output import show
-from digits.cli.state import mixed, warn
+from digits.cli.state import check_state
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
 from digits.core.yaml_files import parse_mapping
@@ -50,7 +50,7 @@ def main(
     ]
     comparison = compare(*both)
     if WORKSPACE in (before, after):
-        warn(mixed(root))
+        check_state(root, "--fail-if" if conditions else "")
     failures = [(text, change) for text in conditions for change in comparison.failures(text)]
     show(comparison.as_json() if style == "json" else comparison.as_table(markdown=style == "markdown"))
     for text, change in failures:

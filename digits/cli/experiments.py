@@ -1,6 +1,7 @@
 """Show the experiments, what each one changed, and which is best: digits experiments"""
 
 import json
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from digits.cli.history import Experiment, read_experiments
 from digits.cli.output import show
 from digits.core.errors import InputError
 
+#: Columns of a terminal that the notes fit into.
+WIDTH = 120
 #: Changed parameters of a model that are named; of more, how many.
 NAMED = 8
 NONE_YET = (
@@ -20,7 +23,7 @@ NONE_YET = (
 )
 MARK = (
     "The asterisk marks the best on its data by validation accuracy; of two that are equal, by log loss. "
-    "Test figures choose nothing. Whether a lead is more than chance, digits compare tells."
+    "Test figures choose nothing."
 )
 
 
@@ -46,7 +49,7 @@ def main(style: str, *, root: Path = Path()) -> int:
         document = {"experiments": [row._asdict() for row in rows], "left_out": left_out}
         show(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
-    notes = [_table(rows, markdown=style == "markdown"), MARK, *verdicts(rows)] if rows else [NONE_YET]
+    notes = [MARK, *verdicts(rows)] if rows else [NONE_YET]
     if left_out:
         why = "their metrics or parameters have an older layout, or they were run again later"
         notes.append(f"{left_out} more are left out: {why}.")
@@ -54,7 +57,9 @@ def main(style: str, *, root: Path = Path()) -> int:
         notes.append("This clone is shallow: git fetch --unshallow brings older experiments.")
     if lacks_files(root, "HEAD", "--", "params.yaml", "metrics"):
         notes.append(f"This clone is partial: {FETCH_ALL} brings older experiments.")
-    show("\n\n".join(notes))
+    if style == "table":
+        notes = [textwrap.fill(note, WIDTH, subsequent_indent="  ") for note in notes] + _commands(rows)
+    show("\n\n".join([*([_table(rows, markdown=style == "markdown")] if rows else []), *notes]))
     return 0
 
 
@@ -95,6 +100,25 @@ def _ranking(rows: list[Row]) -> dict[str, list[tuple[Row, str]]]:
     for result in sorted(best, key=order):
         ranking.setdefault(result[0].data, []).append(result)
     return ranking
+
+
+def _commands(rows: list[Row]) -> list[str]:
+    """Return the commands that show more of the best two experiments on the newest data that has two."""
+    pairs = {data: ranked for data, ranked in _ranking(rows).items() if len(ranked) > 1}
+    if not pairs:
+        return []
+    best, second, *_ = pairs.get(rows[-1].data) or list(pairs.values())[-1]
+    better, worse = (row.commit.replace("-", "workspace") for row, _ in (best, second))
+    shown = f"--hide-workspace --only-changed --drop '[^:]*/[^:]*$' --rev {worse} --rev {better}"
+    commands = [
+        f"  .venv/bin/digits compare {worse} {better}    # is the difference more than chance?",
+        f"  .venv/bin/dvc params diff {worse} {better}",
+        f"  .venv/bin/dvc metrics diff {worse} {better}",
+        f"  .venv/bin/dvc exp show {shown}",
+    ]
+    return [
+        "\n".join(["More of these two:", *(commands[:1] if "workspace" in (better, worse) else commands)])
+    ]
 
 
 def _table(rows: list[Row], *, markdown: bool) -> str:

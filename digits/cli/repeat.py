@@ -14,7 +14,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from digits.cli.significance import mean_interval
-from digits.cli.state import mixed, warn
+from digits.cli.state import check_state
 from digits.core.examples import Examples
 from digits.core.files import replacing_folder, write_json
 from digits.core.params import Recipe, load_params
@@ -28,7 +28,7 @@ def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> i
 
     Without names all models are trained. ``save`` writes ``metrics/repeats/`` anew.
     """
-    warn(mixed(root))
+    check_state(root, "--save" if save else "")
     params = load_params(root)
     recipes = {model: params.recipe(model) for model in models or params.train}
     splits = {name: Examples.load(root / f"data/splits/{name}.npz") for name in ("train", *SPLITS)}

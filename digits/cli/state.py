@@ -72,6 +72,14 @@ def mixed_model(model: str, root: Path) -> str:
     return ""
 
 
+def check_state(root: Path, option: str = "") -> None:
+    """Warn where results are older than what made them; raise an InputError if ``option`` relies on them."""
+    found = mixed(root)
+    if found and option:
+        raise InputError(option, found=found, expected="results of what is there", do="then try again")
+    warn(found)
+
+
 def warn(sentence: str) -> None:
     """Print a warning on stderr; nothing if the sentence is empty."""
     if sentence:

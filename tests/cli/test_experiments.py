@@ -85,6 +85,7 @@ def test_each_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     assert max(map(len, printed.partition("\n\n")[0].splitlines())) <= 120
     assert printed.count(" *") == 2
+    assert f" {rows[1]['commit']}\n  .venv/bin/dvc metrics diff " in printed
     assert f"On mnist: dropout ({rows[1]['commit']}), whose dnn has accuracy 0.9000" in printed
 
     assert main("markdown", root=root) == 0
