@@ -135,13 +135,12 @@ def test_package_files_hold_nothing_that_a_stage_could_depend_on() -> None:
         assert re.fullmatch(r'"""[^"]*"""\n', path.read_text()), path
 
 
-def test_only_python_files_of_digits_count() -> None:
+def test_only_python_files_of_digits_count(repo: Repo) -> None:
     """An editor's or the system's file in a code folder changes no stage."""
-    with Repo(str(REPOSITORY)) as repo:
-        ignored = repo.dvcignore.is_ignored_file
-        for name in ("notes.txt", ".DS_Store", ".params.py.swp", "params.py~", "__pycache__/params.pyc"):
-            assert ignored(str(REPOSITORY / "digits/core" / name)), name
-        assert not ignored(str(REPOSITORY / "digits/core/params.py"))
+    ignored = repo.dvcignore.is_ignored_file
+    for name in ("notes.txt", ".DS_Store", ".params.py.swp", "params.py~", "__pycache__/params.pyc"):
+        assert ignored(str(REPOSITORY / "digits/core" / name)), name
+    assert not ignored(str(REPOSITORY / "digits/core/params.py"))
 
 
 @pytest.mark.slow
@@ -248,6 +247,15 @@ def test_what_dvc_makes_us_repeat_names_every_model() -> None:
         for file in chart["y"]:
             drawn.setdefault(title.partition(",")[0], set()).add(Path(file).parent.name)
     assert drawn == dict.fromkeys(["Log loss", "Accuracy", "Confusion"], models)
+
+
+def test_no_name_that_a_user_gives_reaches_the_shell() -> None:
+    """DVC quotes nothing that it puts into a command: the models' names, of dvc.yaml, are code."""
+    wiring = read_mapping(REPOSITORY / "dvc.yaml")
+    stages = wiring["stages"].values()
+    assert set(re.findall(r"\$\{.*?\}", " ".join(stage["cmd"] for stage in stages))) == {"${item.model}"}
+    assert {stage["matrix"]["model"] for stage in stages if "matrix" in stage} == {"${models}"}
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", model) for model in wiring["vars"][0]["models"])
 
 
 def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from digits.core.examples import Examples
@@ -66,6 +67,16 @@ def read(folder: Path, source: Source) -> Examples:
     examples, test = read_source(source, own=folder, raw=folder)
     assert test is None
     return examples
+
+
+def use_source(root: Path, entry: Source) -> Path:
+    """Name it ``mine`` in ``root``, and in its params.yaml; the folder for its files."""
+    folder, params = root / "data/sources/mine", root / "params.yaml"
+    folder.mkdir(parents=True)
+    text = yaml.safe_dump(entry.model_dump(exclude_unset=True), allow_unicode=True)
+    (folder / "source.yaml").write_text(text, "utf-8")
+    params.write_text(params.read_text("utf-8").replace("source: digits", "source: mine"), "utf-8")
+    return folder
 
 
 def recipe(**changes: object) -> Recipe:
