@@ -22,12 +22,9 @@ TRAIN = tiny.examples(10)
 VALIDATION = tiny.examples(7, seed=1)
 
 
-def weights(model: Any) -> list[bytes]:
-    return [array.tobytes() for array in model.get_weights()]
-
-
 def trained_weights(**changes: object) -> list[bytes]:
-    return weights(train(tiny.recipe(**changes), TRAIN, VALIDATION).model)
+    model = train(tiny.recipe(**changes), TRAIN, VALIDATION).model
+    return [array.tobytes() for array in model.get_weights()]
 
 
 def built(**changes: object) -> Any:
@@ -119,23 +116,16 @@ def test_training_takes_the_steps_that_the_recipe_says(changes: dict[str, object
 @pytest.mark.parametrize(
     "changes",
     [
-        *({"optimizer": name} for name in ("adam", "adamw")),
-        *(
-            {name: 0.5}
-            for name in ("l1", "l2", "clip_norm", "momentum", "dropout", "input_dropout", "averaging")
-        ),
-        {"learning_rate": 0.11},
-        {"batch_size": 5},
-        {"seed": 1},
-        {"hidden_units": [4]},
+        {"optimizer": "adam"},
+        {"optimizer": "adamw"},
+        {"dropout": 0.5},
+        {"input_dropout": 0.5},
         {"normalization": "batch"},
-        {"schedule": "cosine"},
-        *({"augmentation": {name: 0.5}} for name in ("rotation", "shift", "zoom", "shear", "elastic")),
     ],
 )
-def test_every_setting_acts(changes: dict[str, object]) -> None:
+def test_the_other_settings_act_too(changes: dict[str, object]) -> None:
     plain = {"hidden_units": [8, 8]}
-    assert trained_weights(**{**plain, **changes}) != trained_weights(**plain)
+    assert trained_weights(**plain, **changes) != trained_weights(**plain)
 
 
 def test_weight_decay_pulls_weights_to_zero_beside_the_gradient() -> None:
@@ -187,10 +177,6 @@ def test_snapshots_are_the_first_layer_after_that_many_steps() -> None:
         kernel, bias, *_ = train(short, TRAIN, VALIDATION).model.get_weights()
         assert_array_equal(snapshot.weights, kernel.reshape(2, 3, -1))
         assert_array_equal(snapshot.biases, bias)
-
-
-def test_snapshots_between_periods_change_nothing() -> None:
-    assert trained_weights(snapshots=[1, 5], averaging=0.5) == trained_weights(averaging=0.5)
 
 
 def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see() -> None:
