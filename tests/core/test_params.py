@@ -20,12 +20,8 @@ def test_the_course_exercise_is_the_default(workspace: Path) -> None:
     linear, dnn = params.recipe("linear"), params.recipe("dnn")
     assert (linear.hidden_units, dnn.hidden_units) == ([], [100, 100])
     for recipe in (linear, dnn):
-        assert (recipe.steps, recipe.batch_size, recipe.periods, recipe.clip_norm) == (
-            1000,
-            30,
-            10,
-            5.0,
-        )
+        assert (recipe.steps, recipe.batch_size, recipe.periods) == (1000, 30, 10)
+        assert recipe.clip_norm == 5
 
 
 def test_an_unknown_model_is_refused(workspace: Path) -> None:
@@ -36,15 +32,7 @@ def test_an_unknown_model_is_refused(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("rows: 10000", "rows: ten", "data.rows: found 'ten', expected a valid integer"),
-        ("rows: 10000", "rows: 0", "data.rows: found 0, expected greater than 0"),
-        (
-            "fraction: 0.25",
-            "fraction: .nan",
-            "data.validation_fraction: found nan, expected less than 1",
-        ),
-        ("  source: digits", "  sauce: digits", "data.sauce: found an unknown key"),
-        ("optimizer: adagrad", "optimizer: adagard", "train.linear.optimizer: found 'adagard'"),
+        ("fraction: 0.25", "fraction: .nan", "data.validation_fraction: found nan, expected less than 1"),
         ("periods: 10 ", "periods: 7 ", "train.linear: found 7 periods of 1000 steps"),
     ],
 )
@@ -56,20 +44,6 @@ def test_a_wrong_value_is_named_by_its_key(workspace: Path, old: str, new: str, 
     with pytest.raises(InputError) as caught:
         load_params(workspace)
     assert f"params.yaml, {line}" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"hidden_units": [100, 100], "dropout": 0.5, "snapshots": [1, 2, 6]},
-        {"learning_rate": 1, "clip_norm": None, "momentum": 0},
-        {"steps": 7, "periods": 7},
-        {"steps": 1, "periods": 1, "snapshots": [1]},
-    ],
-)
-def test_what_a_recipe_may_say(changes: dict[str, object]) -> None:
-    recipe = tiny.recipe(**changes)
-    assert {key: getattr(recipe, key) for key in changes} == changes
 
 
 @pytest.mark.parametrize(
@@ -92,12 +66,6 @@ def test_snapshots_follow_the_steps(changes: dict[str, object], steps: list[int]
         ({"periods": 4}, "4 periods of 6 steps, expected steps to be a multiple of periods"),
         ({"snapshots": [7]}, "a snapshot at step 7 of 6, expected snapshots up to the last step"),
         ({"snapshots": [2, 1]}, r"snapshots \[2, 1\], expected rising steps"),
-        ({"hidden_units": [0]}, "greater than 0"),
-        ({"l2": float("inf")}, "finite number"),
-        ({"optimizer": "lion"}, "'adagrad', 'adam', 'adamw' or 'sgd'"),
-        ({"augmentation": {"rotation": -5.0}}, "augmentation.rotation"),
-        ({"seed": 2**31}, "less than 2147483648"),
-        ({"epochs": 3}, "not permitted"),
     ],
 )
 def test_what_a_recipe_may_not_say(changes: dict[str, object], message: str) -> None:

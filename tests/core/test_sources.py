@@ -10,38 +10,9 @@ from tests import tiny
 from tests.conftest import REPOSITORY
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "files"),
-    [
-        ("digits", (8, 8, 16), ["digits.csv.gz"]),
-        ("mnist", (28, 28, 255), ["mnist_train_small.csv", "mnist_test.csv"]),
-        *(
-            (
-                name,
-                (28, 28, 255),
-                [
-                    "train-images-idx3-ubyte.gz",
-                    "train-labels-idx1-ubyte.gz",
-                    "t10k-images-idx3-ubyte.gz",
-                    "t10k-labels-idx1-ubyte.gz",
-                ],
-            )
-            for name in ("mnist-full", "fashion-mnist")
-        ),
-    ],
-)
-def test_the_entries_that_come_with_the_project(
-    name: str, size: tuple[int, int, int], files: list[str]
-) -> None:
-    source = load_source(REPOSITORY, name)
-    assert (source.height, source.width, source.pixel_maximum) == size
-    assert len(source.class_names) == 10
-    assert [file.name for file in source_files(source).values()] == files
-
-
-def test_no_source_is_left_untested() -> None:
-    folders = {path.parent.name for path in (REPOSITORY / FOLDER).glob("*/source.yaml")}
-    assert folders == {"digits", "mnist", "mnist-full", "fashion-mnist"}
+@pytest.mark.parametrize("name", ["digits", "mnist", "mnist-full", "fashion-mnist"])
+def test_the_entries_that_come_with_the_project(name: str) -> None:
+    assert len(load_source(REPOSITORY, name).class_names) == 10
 
 
 @pytest.mark.parametrize(
@@ -56,52 +27,27 @@ def test_a_file_is_named_by_the_last_part_of_its_url(url: str, name: str) -> Non
     assert tiny.source_file(url).name == name
 
 
-def entry(**changes: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        "title": "Mine",
-        "format": "csv",
-        "height": 2,
-        "width": 2,
-        "pixel_maximum": 255,
-        "class_names": ["a", "b"],
-        "files": {"train": {"urls": ["train.csv"]}},
-    }
-    return {key: value for key, value in {**plain, **changes}.items() if value is not None}
-
-
-def train(**changes: object) -> dict[str, object]:
-    return {"train": {"urls": ["train.csv"], **changes}}
+def describe(root: Path, name: str, **changes: Any) -> None:
+    path = root / FOLDER / name / "source.yaml"
+    path.parent.mkdir(parents=True)
+    plain = {"title": "Mine", "format": "csv", "height": 2, "width": 2, "class_names": ["a", "b"]}
+    path.write_text(yaml.safe_dump(plain | {"files": {"train": "train.csv"}} | changes))
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
         ({"format": "jpeg"}, "format: found 'jpeg', expected one of csv, idx, npz, pictures"),
-        ({"format": None}, "format: found None, expected one of csv, idx, npz, pictures"),
         ({"format": ["csv"]}, "format: found ['csv'], expected one of csv, idx, npz, pictures"),
-        ({"title": None}, "title: found nothing, expected a value"),
-        ({"height": 0}, "height: found 0, expected greater than 0"),
-        ({"height": 28.0}, "height: found 28.0, expected a valid integer"),
-        (
-            {"pixel_maximum": 65535},
-            "pixel_maximum: found 65535, expected less than or equal to 255",
-        ),
-        ({"class_names": ["a", 1.5]}, "class_names.1: found 1.5, expected a valid string"),
         ({"class_names": ["a", "b", "a"]}, "class_names: found 'a' twice"),
+        ({"class_names": ["a", "\x1b"]}, "class_names.1: found '\\x1b', expected string should match"),
         (
-            {"class_names": ["a", "b\r"]},
-            "class_names.1: found 'b\\r', expected string should match pattern",
-        ),
-        ({"label": "first"}, "label: found an unknown key"),
-        ({"files": {}}, "files.train: found nothing"),
-        ({"files": train(urls=[])}, "files.train.urls: found []"),
-        (
-            {"files": train(urls=["a/.."])},
+            {"files": {"train": "a/.."}},
             "files.train.urls: found 'a/..', expected a path or URL",
         ),
         *(
             (
-                {"files": train(urls=[url])},
+                {"files": {"train": url}},
                 f"files.train.urls: found '{url}', expected http(s) URLs, or one file in",
             )
             for url in (
@@ -114,16 +60,14 @@ def train(**changes: object) -> dict[str, object]:
                 "package:sklearn//etc/x.csv",
             )
         ),
-        ({"files": train(checksum="md5:0")}, "files.train.checksum: found 'md5:0'"),
-        ({"files": train(rows=0)}, "files.train.rows: found 0"),
         (
-            {"files": {"train": {"urls": ["http://a/d.csv"]}, "test": {"urls": ["http://b/D.csv"]}}},
+            {"files": {"train": "http://a/d.csv", "test": "http://b/D.csv"}},
             "files: found one file name for two files (d.csv, D.csv)",
         ),
         (
             {
                 "format": "idx",
-                "files": {key: {"urls": [key]} for key in ("train_images", "train_labels", "test_images")},
+                "files": {key: key for key in ("train_images", "train_labels", "test_images")},
             },
             "files: found one of test_images and test_labels, expected both or neither",
         ),
@@ -135,12 +79,6 @@ def test_a_wrong_description_is_refused(tmp_path: Path, changes: dict[str, Any],
         load_source(tmp_path, "mine")
     assert f"data/sources/mine/source.yaml, {line}" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def describe(root: Path, name: str, **changes: Any) -> None:
-    path = root / FOLDER / name / "source.yaml"
-    path.parent.mkdir(parents=True)
-    path.write_text(yaml.safe_dump(entry(**changes)))
 
 
 def test_the_short_ways_to_write_an_entry(tmp_path: Path) -> None:

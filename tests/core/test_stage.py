@@ -57,21 +57,27 @@ def stage(
     )
 
 
+KEPT = "The outputs of the last good run are kept: dvc checkout --force train brings them back\n"
+
+
 @pytest.mark.parametrize(
     ("what", "status", "said"),
-    [("good", 0, ""), ("bad", 1, "error: a: found b, expected c; d\n"), ("interrupt", 130, "stopped\n")],
+    [
+        ("good", 0, ""),
+        ("bad", 1, f"error: a: found b, expected c; d\n{KEPT}"),
+        ("interrupt", 130, f"stopped\n{KEPT}"),
+    ],
 )
 def test_output_is_whole(what: str, status: int, said: str, tmp_path: Path) -> None:
-    process = stage(what, tmp_path)
+    process = stage(what, tmp_path, DVC_STAGE="train")
     assert (process.returncode, process.stderr) == (status, said)
     assert (tmp_path / "out").stat().st_size == 100_001
 
 
-@pytest.mark.parametrize(("what", "status"), [("bad", 1), ("interrupt", 130)])
-def test_under_dvc_it_says_how_the_last_outputs_come_back(what: str, status: int, tmp_path: Path) -> None:
-    process = stage(what, tmp_path, DVC_STAGE="train")
-    assert process.returncode == status
-    assert process.stderr.splitlines()[-1].endswith("dvc checkout --force train brings them back")
+def test_words_that_it_does_not_take_are_refused(tmp_path: Path) -> None:
+    process = stage("too many", tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: command line: found 2 arguments (too many), expected what;")
 
 
 @pytest.mark.parametrize(
