@@ -1,9 +1,6 @@
-"""CSV in any size, spelling or damage gives the right arrays or an error of one line; splits are exact."""
+"""CSV in any size, spelling or damage gives the right arrays or an error of one line."""
 
-import contextlib
-import gzip
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +14,6 @@ from numpy.typing import NDArray
 from digits.core.errors import InputError
 from digits.core.examples import Examples
 from digits.split.parsing import _integer
-from digits.split.splitting import split
 from tests import tiny
 
 # The same examples each time, so that a test that fails does so everywhere; each writes its own files anew.
@@ -28,24 +24,6 @@ CHECKED = settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-def assert_same(found: Examples, expected: Examples) -> None:
-    assert found.images.dtype == found.labels.dtype == np.uint8
-    assert_array_equal(found.images, expected.images)
-    assert_array_equal(found.labels, expected.labels)
-    assert (found.pixel_maximum, found.class_names) == (expected.pixel_maximum, expected.class_names)
-
-
-@contextlib.contextmanager
-def answered_or_refused() -> Iterator[None]:
-    """Accept an answer or an InputError of one line."""
-    try:
-        yield
-    except InputError as error:
-        line = str(error)
-        assert [line] == line.splitlines()  # either is right
-        assert ": found " in line
 
 
 @st.composite
@@ -82,25 +60,14 @@ def csv_file(draw: st.DrawFn, of: Examples, label_column: str) -> bytes:
     return text.replace("\n", end).encode(draw(st.sampled_from(["utf-8", "utf-8-sig"])))
 
 
-@st.composite
-def packed(draw: st.DrawFn, content: bytes) -> bytes:
-    """The content as it is, or as gzip of one or two members."""
-    if draw(st.booleans()):
-        return content
-    cut = draw(st.integers(0, len(content)))
-    members = draw(st.sampled_from([[content], [content[:cut], content[cut:]]]))
-    return b"".join(gzip.compress(member, mtime=0) for member in members)
-
-
 @given(st.data(), any_examples(), st.sampled_from(["first", "last"]))
 @CHECKED
 def test_csv_reads_back_however_it_is_written(
     tmp_path: Path, data: st.DataObject, examples: Examples, label_column: str
 ) -> None:
-    content = data.draw(packed(data.draw(csv_file(examples, label_column))))
-    (tmp_path / "train.csv").write_bytes(content)
+    (tmp_path / "train.csv").write_bytes(data.draw(csv_file(examples, label_column)))
     found = tiny.read(tmp_path, tiny.csv_source(examples, label_column=label_column, header=False))
-    assert_same(found, examples)
+    tiny.assert_same(found, examples)
 
 
 @st.composite
@@ -124,13 +91,18 @@ def test_damaged_csv_is_read_as_it_stands_or_refused(
 ) -> None:
     content = data.draw(damaged(data.draw(csv_file(examples, label_column))))
     (tmp_path / "train.csv").write_bytes(content)
-    with answered_or_refused():
+    try:
         found = tiny.read(tmp_path, tiny.csv_source(examples, label_column=label_column, header=False))
-        pixels = found.images.reshape(len(found), -1)
-        columns = [found.labels, *pixels.T] if label_column == "first" else [*pixels.T, found.labels]
-        assert_array_equal(np.column_stack(columns), plainly_read_csv(content))
-        assert found.images.max() <= examples.pixel_maximum
-        assert found.labels.max() < len(examples.class_names)
+    except InputError as error:
+        line = str(error)
+        assert [line] == line.splitlines()
+        assert ": found " in line
+        return
+    pixels = found.images.reshape(len(found), -1)
+    columns = [found.labels, *pixels.T] if label_column == "first" else [*pixels.T, found.labels]
+    assert_array_equal(np.column_stack(columns), plainly_read_csv(content))
+    assert found.images.max() <= examples.pixel_maximum
+    assert found.labels.max() < len(examples.class_names)
 
 
 FIELDS = [
@@ -150,55 +122,3 @@ def test_pandas_and_the_slow_reader_agree_on_each_field(tmp_path: Path, field: s
     else:
         with pytest.raises(InputError, match="row 2, column 2: found"):
             tiny.read(tmp_path, source)
-
-
-@given(
-    n=st.integers(1, 300),
-    classes=st.integers(1, 6),
-    own_test=st.none() | st.integers(1, 9),
-    rows=st.none() | st.integers(1, 400),
-    validation_fraction=st.floats(0, 1, exclude_min=True, exclude_max=True),
-    test_fraction=st.floats(0, 1, exclude_min=True, exclude_max=True),
-    seed=st.integers(0, 2**31 - 1),
-)
-@CHECKED
-def test_each_example_is_in_one_split_once(
-    n: int,
-    classes: int,
-    own_test: int | None,
-    rows: int | None,
-    validation_fraction: float,
-    test_fraction: float,
-    seed: int,
-) -> None:
-    def numbered(start: int, count: int) -> Examples:
-        numbers = np.arange(start, start + count)
-        images = np.stack([numbers // 256, numbers % 256], axis=1).astype(np.uint8).reshape(-1, 1, 2)
-        return Examples(images, (numbers % classes).astype(np.uint8), 255, tuple("abcdef"[:classes]))
-
-    def numbers(part: Examples) -> list[int]:
-        found: list[int] = (part.images[:, 0, 0].astype(int) * 256 + part.images[:, 0, 1]).tolist()
-        assert_array_equal(part.labels, np.array(found) % classes)
-        return found
-
-    with answered_or_refused():
-        train, validation, test = split(
-            numbered(0, n),
-            None if own_test is None else numbered(n, own_test),
-            rows=rows,
-            validation_fraction=validation_fraction,
-            test_fraction=test_fraction,
-            seed=seed,
-        )
-        assert min(len(train), len(validation), len(test)) > 0
-        assert all(train.rows_per_class().values())
-        together = sorted(numbers(train) + numbers(validation))
-        if own_test is None:
-            every = sorted(together + numbers(test))
-            assert len(set(every)) == len(every)
-            left = n - len(test)
-            assert len(together) == (left if rows is None else min(rows, left))
-            assert (rows is not None and rows < left) or every == list(range(n))
-        else:
-            assert together == list(range(n if rows is None else min(rows, n)))
-            assert numbers(test) == list(range(n, n + own_test))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 from digits.core.examples import Examples
@@ -25,6 +26,13 @@ def examples(
     images = random.integers(0, pixel_maximum, (n, *size), np.uint8, endpoint=True)
     labels = (np.arange(n) % classes).astype(np.uint8)
     return Examples(images, labels, pixel_maximum, tuple(f"class {c}" for c in range(classes)))
+
+
+def assert_same(found: Examples, expected: Examples) -> None:
+    assert found.images.dtype == found.labels.dtype == np.uint8
+    assert_array_equal(found.images, expected.images)
+    assert_array_equal(found.labels, expected.labels)
+    assert (found.pixel_maximum, found.class_names) == (expected.pixel_maximum, expected.class_names)
 
 
 def csv_bytes(of: Examples) -> bytes:

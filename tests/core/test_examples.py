@@ -14,12 +14,7 @@ from tests import tiny
 def test_save_and_load_give_the_same_examples_back(tmp_path: Path) -> None:
     saved = tiny.examples(7)
     saved.save(tmp_path / "a.npz")
-    loaded = Examples.load(tmp_path / "a.npz")
-    assert loaded.images.dtype == loaded.labels.dtype == np.uint8
-    assert_array_equal(loaded.images, saved.images)
-    assert_array_equal(loaded.labels, saved.labels)
-    assert loaded.pixel_maximum == 16
-    assert loaded.class_names == ("class 0", "class 1", "class 2")
+    tiny.assert_same(Examples.load(tmp_path / "a.npz"), saved)
 
 
 def test_the_same_examples_give_the_same_bytes(tmp_path: Path) -> None:

@@ -43,16 +43,6 @@ def read_idx(folder: Path, images: bytes, labels: bytes, **entry: object) -> Exa
     return tiny.read(folder, tiny.idx_source(EXPECTED, **entry))
 
 
-def assert_same(found: Examples, expected: Examples) -> None:
-    assert found.images.dtype == found.labels.dtype == np.uint8
-    assert_array_equal(found.images, expected.images)
-    assert_array_equal(found.labels, expected.labels)
-    assert (found.pixel_maximum, found.class_names) == (
-        expected.pixel_maximum,
-        expected.class_names,
-    )
-
-
 @pytest.mark.parametrize(
     ("header", "keys", "said"),
     [
@@ -65,7 +55,7 @@ def assert_same(found: Examples, expected: Examples) -> None:
 def test_a_header_is_left_out(
     header: bytes, keys: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_same(read_csv(tmp_path, header + b"\n" + CSV, **keys), EXPECTED)
+    tiny.assert_same(read_csv(tmp_path, header + b"\n" + CSV, **keys), EXPECTED)
     assert said in capsys.readouterr().out
 
 
@@ -75,24 +65,17 @@ def test_a_row_like_pandas_header_is_an_example_if_source_yaml_says_so(tmp_path:
 
 @pytest.mark.parametrize("content", [(IMAGES, LABELS), (gzip.compress(IMAGES), gzip.compress(LABELS))])
 def test_idx(tmp_path: Path, content: tuple[bytes, bytes]) -> None:
-    assert_same(read_idx(tmp_path, *content), EXPECTED)
+    tiny.assert_same(read_idx(tmp_path, *content), EXPECTED)
 
 
-def test_published_test_files_are_read_beside(tmp_path: Path) -> None:
-    train, test = tiny.examples(9), tiny.examples(4, seed=1)
-    for name, part in (("train", train), ("test", test)):
+def test_a_published_test_file_is_read_beside(tmp_path: Path) -> None:
+    parts = {"train": tiny.examples(9), "test": tiny.examples(4, seed=1)}
+    for name, part in parts.items():
         (tmp_path / f"{name}.csv").write_bytes(tiny.csv_bytes(part))
-        (tmp_path / f"{name}-images").write_bytes(tiny.idx_bytes(part.images))
-        (tmp_path / f"{name}-labels").write_bytes(tiny.idx_bytes(part.labels))
-    csv = {name: {"urls": [f"{name}.csv"]} for name in ("train", "test")}
-    idx = {
-        f"{n}_{what}": {"urls": [f"{n}-{what}"]} for n in ("train", "test") for what in ("images", "labels")
-    }
-    for source in (tiny.csv_source(train, files=csv), tiny.idx_source(train, files=idx)):
-        found_train, found_test = read_source(source, own=tmp_path, raw=tmp_path)
-        assert_same(found_train, train)
-        assert found_test is not None
-        assert_same(found_test, test)
+    source = tiny.csv_source(parts["train"], files={name: f"{name}.csv" for name in parts})
+    for found, part in zip(read_source(source, own=tmp_path, raw=tmp_path), parts.values(), strict=True):
+        assert found is not None
+        tiny.assert_same(found, part)
 
 
 def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
@@ -108,39 +91,28 @@ def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "pieces"),
-    [
-        (b"0,3,4,256,6", ["row 2, column 4: found '256'", "expected a pixel, an integer from 0 to 255"]),
-        (b"3,3,4,5,6", ["row 2, column 1: found '3'", "expected a label, an integer from 0 to 2"]),
-        (b"0,3,4,5", ["row 2: found 4 columns", "expected 5 with commas between: a label and 4 pixels"]),
-        (b"0,3,4,5,6,", ["row 2: found 6 columns"]),
-        (b"0;3;4;5;6", ["row 2: found 1 columns ('0;3;4;5;6')", "expected 5 with commas between"]),
-        (b"0\t3\t4\t5\t6", ["row 2: found 1 columns ('0\\t3\\t4\\t5\\t6')", "commas between"]),
-    ],
-)
-def test_the_first_bad_row_of_csv_is_named(tmp_path: Path, row: bytes, pieces: list[str]) -> None:
-    content = b"\n".join([b"1,0,1,2,255", row, b"2,7,8,9,999", b""])
-    with pytest.raises(InputError) as caught:
-        read_csv(tmp_path, content)
-    for piece in [str(tmp_path / "train.csv"), *pieces]:
-        assert piece in str(caught.value)
-
-
-@pytest.mark.parametrize(
     ("content", "pieces"),
     [
-        pytest.param(b"1,0,1,2,255,9\n0,3,4,5,6\n", ["row 1: found 6 columns"], id="first row longer"),
-        pytest.param(CSV.replace(b"\n", b",0\n"), ["row 1: found 6 columns"], id="every row longer"),
-        pytest.param(CSV + b"0,3,4", ["row 4: found 3 columns"], id="cut off in the last row"),
-        pytest.param(CSV + b"\n\n0,3,4,5,x", ["row 6, column 5"], id="rows count blank lines"),
-        pytest.param(b"", ["an empty file"], id="empty"),
-        pytest.param(b"\xef\xbb\xbf \n\n", ["an empty file"], id="blank"),
-        pytest.param(gzip.compress(CSV)[:-9], ["broken gzip", "expected a whole file"], id="cut gzip"),
-        pytest.param(gzip.compress(CSV)[:-8] + bytes(8), ["broken gzip (CRC"], id="gzip with wrong sum"),
-        pytest.param(CSV.decode().encode("utf-16"), ["row 1, column 1: found"], id="UTF-16"),
+        *(
+            (b"\n".join([b"1,0,1,2,255", row, b"2,7,8,9,999", b""]), [f"row 2{piece}"])
+            for row, piece in [
+                (b"0,3,4,256,6", ", column 4: found '256', expected a pixel, an integer from 0 to 255"),
+                (b"3,3,4,5,6", ", column 1: found '3', expected a label, an integer from 0 to 2"),
+                (b"0,3,4,5", ": found 4 columns ('0,3,4,5'), expected 5 with commas between: a label"),
+                (b"0,3,4,5,6,", ": found 6 columns"),
+                (b"0;3;4;5;6", ": found 1 columns ('0;3;4;5;6'), expected 5 with commas between"),
+            ]
+        ),
+        (CSV.replace(b"\n", b",0\n"), ["row 1: found 6 columns"]),
+        (CSV + b"0,3,4", ["row 4: found 3 columns"]),  # cut off
+        (CSV + b"\n\n0,3,4,5,x", ["row 6, column 5"]),  # blank lines count
+        (b"", ["an empty file"]),
+        (b"\xef\xbb\xbf \n\n", ["an empty file"]),
+        (gzip.compress(CSV)[:-9], ["broken gzip", "expected a whole file"]),
+        (CSV.decode().encode("utf-16"), ["row 1, column 1: found"]),
     ],
 )
-def test_a_bad_csv_file_is_named(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
+def test_the_first_bad_row_of_csv_is_named(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         read_csv(tmp_path, content)
     for piece in [str(tmp_path / "train.csv"), *pieces]:
@@ -151,12 +123,10 @@ def test_a_bad_csv_file_is_named(tmp_path: Path, content: bytes, pieces: list[st
 def test_images_are_turned_and_labels_counted_as_source_yaml_says(tmp_path: Path) -> None:
     """A file's two columns of three rows become two rows of three columns."""
     upright = Examples(EXPECTED.images[:, :, [0, 1, 1]], EXPECTED.labels, 255, EXPECTED.class_names)
-    images, labels = (
-        tiny.idx_bytes(255 - upright.images.transpose(0, 2, 1)),
-        tiny.idx_bytes(upright.labels + 1),
-    )
+    images = tiny.idx_bytes(255 - upright.images.transpose(0, 2, 1))
+    labels = tiny.idx_bytes(upright.labels + 1)
     keys = {"width": 3, "transposed": True, "inverted": True, "first_label": 1}
-    assert_same(read_idx(tmp_path, images, labels, **keys), upright)
+    tiny.assert_same(read_idx(tmp_path, images, labels, **keys), upright)
 
 
 NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.astype(np.int64)}
@@ -165,13 +135,8 @@ NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.as
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"x_train": EXPECTED.images / 2}, "x_train, row 1: found 0.5, expected a pixel"),
         ({"x_train": EXPECTED.images * np.nan}, "x_train, row 1: found nan"),
         ({"x_train": EXPECTED.images.astype(np.int64) + 250}, "x_train, row 1: found 505, expected a pixel"),
-        (
-            {"y_train": np.array([0, 1, -1])},
-            "y_train, row 3: found -1, expected a label, an integer from 0 to 2",
-        ),
         ({"y_train": np.array(["a", "b", "c"])}, "its arrays are no numbers"),
         ({"y_train": np.array([print], object)}, "Object arrays cannot be loaded"),
         ({"x_train": EXPECTED.images[..., None]}, "shapes (3, 2, 2, 1) and (3,), expected (n, 2, 2)"),
@@ -181,7 +146,7 @@ NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.as
 def test_a_bad_npz_file_is_named(tmp_path: Path, changes: dict[str, Any], line: str) -> None:
     source = tiny.source("npz", EXPECTED, files={"data": "a.npz"})
     np.savez(tmp_path / "a.npz", **NPZ)
-    assert_same(tiny.read(tmp_path, source), EXPECTED)
+    tiny.assert_same(tiny.read(tmp_path, source), EXPECTED)
     np.savez(tmp_path / "a.npz", **NPZ | changes)
     with pytest.raises(InputError) as caught:
         tiny.read(tmp_path, source)
@@ -231,8 +196,6 @@ def test_pictures_of_any_mode_are_read_in_grey(tmp_path: Path) -> None:
 def test_values_beyond_the_sources_own_limits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"row 1, column 5: found '255', expected a pixel, .* 0 to 254"):
         read_csv(tmp_path, CSV, pixel_maximum=254)
-    with pytest.raises(InputError, match=r"row 3, column 1: found '2', expected a label, .* 0 to 1"):
-        read_csv(tmp_path, CSV, class_names=["zero", "one"])
     with pytest.raises(InputError, match=r"images, row 1: found 255, expected a pixel, .* 0 to 254"):
         read_idx(tmp_path, IMAGES, LABELS, pixel_maximum=254)
 
@@ -253,12 +216,9 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
     ("images", "labels", "pieces"),
     [
         pytest.param(LABELS, IMAGES, ["images, offset 0", "0x00000801", "0x00000803"], id="swapped"),
-        pytest.param(b"<htm" + IMAGES[4:], LABELS, ["images, offset 0", "0x3c68746d"], id="no IDX"),
         pytest.param(b"", LABELS, ["images, offset 0", "nothing"], id="empty"),
         pytest.param(IMAGES[:9], LABELS, ["images, offset 0", "3 sizes"], id="header cut"),
         pytest.param(IMAGES[:-1], LABELS, ["images, offset 16", "found 11 bytes", "expected 12"], id="short"),
-        pytest.param(IMAGES, LABELS + b"\0", ["labels, offset 8", "found 4 bytes", "expected 3"], id="long"),
-        pytest.param(gzip.compress(IMAGES)[:-1], LABELS, ["images", "broken gzip"], id="gzip cut"),
         pytest.param(IMAGES[:4] + bytes(12), LABELS, ["images", "for shape (0, 0, 0)"], id="nothing in it"),
         pytest.param(
             IMAGES,
@@ -268,12 +228,6 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
         ),
         pytest.param(
             IMAGES, LABELS[:-1] + b"\3", ["labels, row 3: found 3", "label", "0 to 2"], id="label 3"
-        ),
-        pytest.param(
-            tiny.idx_bytes(np.zeros((3, 4, 1), np.uint8)),
-            LABELS,
-            ["labels: found shapes (3, 4, 1) and (3,), expected (n, 2, 2) and (n,)"],
-            id="another size",
         ),
     ],
 )
