@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
+from unittest.mock import Mock
 
 import pooch
 import pytest
@@ -142,7 +143,6 @@ def test_what_has_another_checksum_is_fetched_anew(server: Server, raw: Path) ->
     server.pages["/a.csv"] = DATA
     fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw)
     assert contents(raw) == {"a.csv": DATA}
-    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
 
 
 def test_strangers_in_the_folder_go(published: Path, raw: Path) -> None:
@@ -161,7 +161,6 @@ def test_strangers_in_the_folder_go(published: Path, raw: Path) -> None:
         ("{server}/wrong", ["/wrong/a.csv", "/a.csv"]),
         ("{folder}", []),
         ("/no/such/folder", ["/a.csv"]),
-        ("http://[half", ["/a.csv"]),
     ],
 )
 def test_the_extra_mirror_comes_first(
@@ -178,17 +177,13 @@ def test_the_extra_mirror_comes_first(
     ("fault", "reason", "times"),
     [
         (lambda _: time.sleep(2 * TIMEOUT), "Read timed out", 4),
-        (b"", "Remote end closed connection without response", 4),
         (answer(status=503), "too many 503 error responses", 4),
         (stall, "Read timed out", 1),
         (answer(DATA, length=10), "IncompleteRead(6 bytes read, 4 more expected)", 1),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n1,2", "IncompleteRead(3 bytes", 1),
         (answer(b"<html>", status=404), "HTTP status 404", 1),
         (answer(), "the file is empty", 1),
         (answer(b"\xef\xbb\xbf\n <!DOCTYPE html>"), "a web page, not data", 1),
         (answer(b"1,2,4\n"), f"does not match the known hash: expected {SHA256}", 1),
-        (answer(DATA, "Content-Encoding: gzip"), "while decompressing data", 1),
-        (answer(b"", "Location: /a.csv", status=302), "Exceeded 30 redirects", 31),
     ],
 )
 def test_a_fault_is_named(
@@ -212,7 +207,6 @@ def test_a_fault_is_named(
         ("http://no-such-host.invalid/b.csv", "Failed to resolve 'no-such-host.invalid'"),
         ("http://127.0.0.1:99999/b.csv", "invalid URL, proxy or header"),
         ("package:nope/b.csv", "no package nope is installed"),
-        ("package:pooch/nope/b.csv", "No such file or directory"),
     ],
 )
 def test_what_is_out_of_reach_is_named(url: str, reason: str, raw: Path) -> None:
@@ -232,12 +226,7 @@ def test_every_url_is_named_with_its_own_reason(scripted: Scripted, raw: Path) -
 
 @pytest.mark.parametrize(
     ("passing", "waits"),
-    [
-        (b"", []),
-        (answer(status=500), []),
-        (answer(b"", "Retry-After: 7", status=429), [7, 7]),
-        (answer(b"", "Retry-After: 9999", status=503), [60, 60]),
-    ],
+    [(b"", []), (answer(status=500), []), (answer(b"", "Retry-After: 9999", status=503), [60, 60])],
 )
 def test_a_fault_that_passes_is_retried(
     passing: Answer, waits: list[float], scripted: Scripted, raw: Path, monkeypatch: pytest.MonkeyPatch
@@ -264,16 +253,8 @@ def test_a_file_is_kept_as_published(
     assert contents(raw) == {name: published}
 
 
-def test_the_proxy_is_used(server: Server, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.pages["http://far-away.invalid/a.csv"] = DATA
-    monkeypatch.setenv("HTTP_PROXY", server.url)
-    fetch(tiny.source_file("http://far-away.invalid/a.csv"), into=raw)
-    assert contents(raw) == {"a.csv": DATA}
-
-
 @pytest.mark.parametrize(
-    ("address", "reason"),
-    [("127.0.0.1:9", "proxy: Failed to establish"), ("[half:9", "invalid"), ("127.0.0.1:99999", "invalid")],
+    ("address", "reason"), [("127.0.0.1:9", "proxy: Failed to establish"), ("[half:9", "invalid")]
 )
 def test_a_useless_proxy_is_named_without_its_password(
     address: str, reason: str, raw: Path, monkeypatch: pytest.MonkeyPatch
@@ -284,14 +265,10 @@ def test_a_useless_proxy_is_named_without_its_password(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_a_full_disk_is_no_fault_of_the_mirror(
-    number: int, server: Server, raw: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(number, "no room")
-
-    monkeypatch.setattr("shutil.copyfile", fail)
+    monkeypatch.setattr("shutil.copyfile", Mock(side_effect=OSError(errno.ENOSPC, "no room")))
     with pytest.raises(OSError, match="no room"):
         fetch(tiny.source_file("package:pooch/core.py", f"{server.url}/a.csv"), into=raw)
     assert server.requested == []

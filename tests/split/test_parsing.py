@@ -201,7 +201,7 @@ def test_values_beyond_the_sources_own_limits_are_refused(tmp_path: Path) -> Non
 
 
 def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
-    examples = tiny.examples(10_000, size=(28, 28), pixel_maximum=255)
+    examples = tiny.examples(3_000, size=(28, 28), pixel_maximum=255)
     (tmp_path / "train.csv").write_bytes(tiny.csv_bytes(examples))
     tracemalloc.start()  # NumPy's arrays are counted too
     try:
