@@ -14,8 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.test_pipeline import clone
+from tests.test_pipeline import clone_for_make, outputs
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,7 +22,6 @@ pytestmark = [
 ]
 
 MOMENTS = int(os.environ.get("DIGITS_CRASHES", "2"))
-OUTPUTS = ("data/raw", "data/splits", "models", "predictions", "plots", "tables", "metrics")
 
 
 def make_run(folder: Path) -> "subprocess.Popen[str]":
@@ -38,27 +36,18 @@ def make_run(folder: Path) -> "subprocess.Popen[str]":
     )
 
 
-def finish(folder: Path) -> dict[str, bytes]:
+def finish(folder: Path) -> dict[Path, bytes]:
     """A run that must end well, and the files that it leaves."""
     with make_run(folder) as process:
         printed = process.communicate(timeout=300)[0]
     assert process.returncode == 0, printed
-    files = [path for name in OUTPUTS for path in sorted((folder / name).rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in [*files, folder / "dvc.lock"]}
-
-
-def cold(folder: Path) -> Path:
-    """A clone in which nothing has run, with the environment of this one."""
-    clone(folder)
-    (folder / ".venv").symlink_to(REPOSITORY / ".venv")
-    os.utime(folder / "requirements.txt", (0, 0))  # else make would install them
-    return folder
+    return outputs(folder) | {Path("dvc.lock"): (folder / "dvc.lock").read_bytes()}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Path, bytes], float]:
     """What an undisturbed run leaves, and its seconds."""
-    folder = cold(tmp_path_factory.mktemp("undisturbed"))
+    folder = clone_for_make(tmp_path_factory.mktemp("undisturbed"))
     start = time.monotonic()
     return finish(folder), time.monotonic() - start
 
@@ -75,10 +64,10 @@ def at_work_in(folder: Path) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_the_next_run_makes_good(
-    moment: int, undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+    moment: int, undisturbed: tuple[dict[Path, bytes], float], tmp_path: Path
 ) -> None:
     expected, seconds = undisturbed
-    folder = cold(tmp_path)
+    folder = clone_for_make(tmp_path)
     with make_run(folder) as process:
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=random.Random(moment).random() * seconds)  # noqa: S311
