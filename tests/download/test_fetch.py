@@ -19,7 +19,6 @@ from digits.core.errors import InputError
 from digits.core.sources import SourceFile
 from digits.download import fetch as fetching
 from tests import tiny
-from tests.conftest import Server
 
 DATA = b"1,2,3\n"
 PACKED = gzip.compress(DATA, mtime=0)
@@ -32,11 +31,14 @@ TIMEOUT = 0.5
 Answer = bytes | Callable[[socket.socket], object]
 
 
-class Scripted(ThreadingTCPServer):
+class Server(ThreadingTCPServer):
     """Sends its first answer on the first connection, and so on; the last one on all further ones."""
 
     answers: tuple[Answer, ...] = ()
-    asked = 0
+
+    def __init__(self) -> None:
+        self.requested: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Connection)
 
     def serve(self, *answers: Answer) -> str:
         """Set the answers and return the server's URL."""
@@ -45,18 +47,17 @@ class Scripted(ThreadingTCPServer):
 
 
 class _Connection(BaseRequestHandler):
-    server: Scripted
+    server: Server
 
     def handle(self) -> None:
-        self.request.recv(2**16)
-        answer = self.server.answers[min(self.server.asked, len(self.server.answers) - 1)]
-        self.server.asked += 1
+        self.server.requested.append(self.request.recv(2**16).decode().split()[1])
+        answer = self.server.answers[: len(self.server.requested)][-1]
         answer(self.request) if callable(answer) else self.request.sendall(answer)
 
 
 @pytest.fixture
-def scripted() -> Iterator[Scripted]:
-    with Scripted(("127.0.0.1", 0), _Connection) as server:
+def server() -> Iterator[Server]:
+    with Server() as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -132,7 +133,7 @@ def test_what_is_there_is_kept_without_a_network(
     checksum: str | None, server: Server, raw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (raw / "a.csv").write_bytes(DATA)
-    fetch(tiny.source_file(f"{server.url}/a.csv", checksum=checksum), into=raw)
+    fetch(tiny.source_file(f"{server.serve(answer(DATA))}/a.csv", checksum=checksum), into=raw)
     assert contents(raw) == {"a.csv": DATA}
     assert server.requested == []
     assert ("the checksum is right" if checksum else SHA256) in capsys.readouterr().out
@@ -140,8 +141,7 @@ def test_what_is_there_is_kept_without_a_network(
 
 def test_what_has_another_checksum_is_fetched_anew(server: Server, raw: Path) -> None:
     (raw / "a.csv").write_bytes(b"damaged")
-    server.pages["/a.csv"] = DATA
-    fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw)
+    fetch(tiny.source_file(f"{server.serve(answer(DATA))}/a.csv", checksum=SHA256), into=raw)
     assert contents(raw) == {"a.csv": DATA}
 
 
@@ -155,20 +155,20 @@ def test_strangers_in_the_folder_go(published: Path, raw: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mirror", "requested"),
+    ("mirror", "answers", "requested"),
     [
-        ("{server}/copies/", ["/copies/a.csv"]),
-        ("{server}/wrong", ["/wrong/a.csv", "/a.csv"]),
-        ("{folder}", []),
-        ("/no/such/folder", ["/a.csv"]),
+        ("{server}/copies/", [DATA], ["/copies/a.csv"]),
+        ("{server}/wrong", [b"1,2,4\n", DATA], ["/wrong/a.csv", "/a.csv"]),
+        ("{folder}", [], []),
+        ("/no/such/folder", [DATA], ["/a.csv"]),
     ],
 )
 def test_the_extra_mirror_comes_first(
-    mirror: str, requested: list[str], server: Server, published: Path, raw: Path
+    mirror: str, answers: list[bytes], requested: list[str], server: Server, published: Path, raw: Path
 ) -> None:
-    server.pages = {"/copies/a.csv": DATA, "/wrong/a.csv": b"1,2,4\n", "/a.csv": DATA}
-    mirror = mirror.format(server=server.url, folder=published.parent)
-    fetch(tiny.source_file(f"{server.url}/a.csv", checksum=SHA256), into=raw, mirror=mirror)
+    url = server.serve(*map(answer, answers))
+    mirror = mirror.format(server=url, folder=published.parent)
+    fetch(tiny.source_file(f"{url}/a.csv", checksum=SHA256), into=raw, mirror=mirror)
     assert contents(raw) == {"a.csv": DATA}
     assert server.requested == requested
 
@@ -187,15 +187,15 @@ def test_the_extra_mirror_comes_first(
     ],
 )
 def test_a_fault_is_named(
-    fault: Answer, reason: str, times: int, scripted: Scripted, raw: Path, capfd: pytest.CaptureFixture[str]
+    fault: Answer, reason: str, times: int, server: Server, raw: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    url = f"{scripted.serve(fault)}/a.csv"
+    url = f"{server.serve(fault)}/a.csv"
     with pytest.raises(InputError) as caught:
         fetch(tiny.source_file(url, checksum=SHA256), into=raw)
     found, _, after = str(caught.value).partition(f"found no usable copy at {url} (")[2].partition("), exp")
     assert reason in found
     assert "DIGITS_MIRROR" in after
-    assert scripted.asked == times
+    assert len(server.requested) == times
     assert contents(raw) == {"old.csv": b"old"}
     assert capfd.readouterr().err == ""
 
@@ -216,8 +216,8 @@ def test_what_is_out_of_reach_is_named(url: str, reason: str, raw: Path) -> None
     assert contents(raw) == {"old.csv": b"old"}
 
 
-def test_every_url_is_named_with_its_own_reason(scripted: Scripted, raw: Path) -> None:
-    url = f"{scripted.serve(answer(status=404))}/a.csv"
+def test_every_url_is_named_with_its_own_reason(server: Server, raw: Path) -> None:
+    url = f"{server.serve(answer(status=404))}/a.csv"
     with pytest.raises(InputError) as caught:
         fetch(tiny.source_file(url, f"{REFUSED}/a.csv"), into=raw, mirror="/nowhere")
     pattern = r"at /nowhere/a.csv \(.*No such .*\), http.*/a.csv \(HTTP status 404\), .*:9/a.csv \(.*\), exp"
@@ -229,11 +229,11 @@ def test_every_url_is_named_with_its_own_reason(scripted: Scripted, raw: Path) -
     [(b"", []), (answer(status=500), []), (answer(b"", "Retry-After: 9999", status=503), [60, 60])],
 )
 def test_a_fault_that_passes_is_retried(
-    passing: Answer, waits: list[float], scripted: Scripted, raw: Path, monkeypatch: pytest.MonkeyPatch
+    passing: Answer, waits: list[float], server: Server, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
-    fetch(tiny.source_file(f"{scripted.serve(passing, passing, answer(DATA))}/a.csv"), into=raw)
+    fetch(tiny.source_file(f"{server.serve(passing, passing, answer(DATA))}/a.csv"), into=raw)
     assert contents(raw) == {"a.csv": DATA}
     assert waited == waits
 
@@ -247,9 +247,9 @@ def test_a_fault_that_passes_is_retried(
     ],
 )
 def test_a_file_is_kept_as_published(
-    name: str, fields: list[str], published: bytes, scripted: Scripted, raw: Path
+    name: str, fields: list[str], published: bytes, server: Server, raw: Path
 ) -> None:
-    fetch(tiny.source_file(f"{scripted.serve(answer(PACKED, *fields))}/{name}"), into=raw)
+    fetch(tiny.source_file(f"{server.serve(answer(PACKED, *fields))}/{name}"), into=raw)
     assert contents(raw) == {name: published}
 
 
@@ -270,5 +270,5 @@ def test_a_full_disk_is_no_fault_of_the_mirror(
 ) -> None:
     monkeypatch.setattr("shutil.copyfile", Mock(side_effect=OSError(errno.ENOSPC, "no room")))
     with pytest.raises(OSError, match="no room"):
-        fetch(tiny.source_file("package:pooch/core.py", f"{server.url}/a.csv"), into=raw)
+        fetch(tiny.source_file("package:pooch/core.py", f"{server.serve()}/a.csv"), into=raw)
     assert server.requested == []

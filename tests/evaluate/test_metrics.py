@@ -4,9 +4,8 @@ from math import log
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import log_softmax
 
-from digits.evaluate.metrics import METRICS, Answers, evaluate, per_class, wilson_interval
+from digits.evaluate.metrics import Answers, evaluate, per_class, wilson_interval
 
 #: Classes 0, 0, 1, 2; the third is taken for 0, and 2 is never missed.
 ANSWERS = Answers(
@@ -37,7 +36,6 @@ def test_metrics_by_hand() -> None:
         "brier_score": pytest.approx((0.375 + 0.06 + 0.86 + 0.14) / 4, rel=1e-12),
         "expected_calibration_error": pytest.approx((0.5 + 0.2 + 0.6 + 0.3) / 4, rel=1e-12),
     }
-    assert list(METRICS) == list(evaluate(ANSWERS))
 
 
 def test_wilsons_interval_by_hand() -> None:
@@ -57,23 +55,3 @@ def test_per_class_by_hand() -> None:
         ("b", 0.0, 0.0, 0.0, 1),
         ("c", 1.0, 1.0, 1.0, 1),
     ]
-
-
-@pytest.mark.parametrize(("examples", "classes", "there"), [(400, 10, 10), (50, 7, 4), (3, 256, 256)])
-def test_classes_without_examples_change_nothing(examples: int, classes: int, there: int) -> None:
-    """Each figure against its definition in NumPy, also where only ``there`` classes have examples."""
-    random = np.random.default_rng(examples)
-    labels = random.integers(there, size=examples).astype(np.uint8)
-    logits = random.normal(0, 3, (examples, classes)).astype(np.float32)
-    answers = Answers.from_logits(labels, logits)
-    found = evaluate(answers)
-    truth = np.eye(classes)[labels]
-    error_rate = (answers.predicted != labels).mean()
-    assert found["accuracy"] == pytest.approx(1 - error_rate)
-    logarithms = log_softmax(logits.astype(np.float64), axis=1)
-    assert found["log_loss"] == pytest.approx(-logarithms[truth.astype(bool)].mean())
-    assert found["log_loss_of_predicted_classes"] == pytest.approx(error_rate * 52 * log(2))
-    assert found["brier_score"] == pytest.approx(((answers.probabilities - truth) ** 2).sum(axis=1).mean())
-    f1 = [score.f1 for score in per_class(answers, tuple(map(str, range(classes))))]
-    seen = sorted({*labels.tolist(), *answers.predicted.tolist()})
-    assert found["macro_f1"] == pytest.approx(np.mean([f1[each] for each in seen]))
