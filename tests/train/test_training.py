@@ -144,19 +144,6 @@ def test_weight_decay_pulls_weights_to_zero_beside_the_gradient() -> None:
         assert_allclose(found, expected, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
-def test_the_same_recipe_gives_the_same_weights() -> None:
-    changes = {
-        "hidden_units": [4, 4],
-        "normalization": "batch",
-        "input_dropout": 0.1,
-        "dropout": 0.3,
-        "optimizer": "adam",
-        "averaging": 0.9,
-        "augmentation": {"rotation": 20.0, "elastic": 0.5},
-    }
-    assert trained_weights(**changes) == trained_weights(**changes)
-
-
 def test_periods_are_equal_parts_scored_on_both_splits() -> None:
     reported: list[Period] = []
     trained = train(tiny.recipe(steps=6, periods=3), TRAIN, VALIDATION, report=reported.append)
