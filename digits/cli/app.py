@@ -92,7 +92,8 @@ def experiments(
 @app.command()
 def predict(
     images: Annotated[
-        list[str], typer.Argument(help="PNG, JPEG or BMP files, folders of them, or - for standard input.")
+        list[str],
+        typer.Argument(help="Pictures, folders of them or of folders named after classes, - for stdin."),
     ],
     model: Annotated[
         str, typer.Option(help="Which network answers.", autocompletion=_stems("models/*"))
@@ -100,6 +101,9 @@ def predict(
     format: Annotated[
         Literal["table", "json", "csv"], typer.Option(help="How the answers are printed.")
     ] = "table",
+    seen: Annotated[
+        Path | None, typer.Option("--show", metavar="FOLDER", help="Write what the network saw there.")
+    ] = None,
 ) -> None:
     """Say what is on pictures of any size, dark on light or light on dark.
 
@@ -108,7 +112,7 @@ def predict(
     """
     from digits.cli.predict import main
 
-    sys.exit(main(images, model=model, style=format))
+    sys.exit(main(images, model=model, style=format, seen=seen))
 
 
 @app.command()

@@ -7,10 +7,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tabulate import tabulate
 from tqdm import tqdm
@@ -19,14 +18,26 @@ from digits.cli.framing import frame
 from digits.cli.output import show
 from digits.cli.state import MAKE_RUN, mixed_model, warn
 from digits.core.errors import InputError
+from digits.core.examples import Images
 from digits.core.model_input import ModelInput
 from digits.evaluate.inference import logits
 
-FORMATS = ("PNG", "JPEG", "BMP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 STDIN = "-"
 #: A larger picture is refused before it is unpacked.
 MOST_PIXELS = 50_000_000
+#: An answer of a lower probability gets a warning.
+SURE = 0.7
+#: Of more classes, the table shows the answer's probability alone.
+MOST_CLASSES = 10
+#: Letters of a picture's name that the table has room for.
+NAME = 34
+#: Pixels of a picture of --show for each that the network saw.
+ENLARGED = 8
+
+
+class NoPictureError(InputError):
+    """A file that holds no picture; in a folder it is passed over."""
 
 
 class Prediction(NamedTuple):
@@ -37,21 +48,28 @@ class Prediction(NamedTuple):
         label: the likeliest class.
         probabilities: of each class, in the order of the network's answers.
         framing: what was done to the picture before the network saw it.
+        warning: why the answer may be wrong; empty if nothing speaks against it.
+        seen: what the network saw, ``uint8 [height, width]``.
+        actual: the class that the picture's folder is named after; empty for other folders.
     """
 
     image: str
     label: str
     probabilities: dict[str, float]
     framing: str
+    warning: str
+    seen: Images
+    actual: str = ""
 
 
-def main(names: list[str], *, model: str, style: str, root: Path = Path()) -> int:
-    """Print what the network says of each picture; 1 if one could not be read, else 0.
+def main(names: list[str], *, model: str, style: str, seen: Path | None = None, root: Path = Path()) -> int:
+    """Print what the network says of each picture; return 1 if one could not be read, else 0.
 
     Args:
-        names: files, folders of them, or ``-`` for standard input.
+        names: files, folders of them or of class folders, or ``-`` for standard input.
         model: a folder of models/.
         style: table, json or csv.
+        seen: a folder to write what the network saw to.
         root: where models/ is.
 
     Raises:
@@ -63,25 +81,39 @@ def main(names: list[str], *, model: str, style: str, root: Path = Path()) -> in
             raise InputError(path, found="no such file", expected="a trained model", do=MAKE_RUN)
     warn(mixed_model(model, root))
     takes = ModelInput.load(folder / "input.json")
-    found = list(_pictures(names))
-    if not found:
-        raise InputError(
-            ", ".join(names), found="no picture", expected=" or ".join(FORMATS), do="name others"
-        )
-    predictions, failed = [], False
-    for name in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
+    found = list(_pictures(names, takes.class_names))
+    predictions, passed_over, failed = [], [], False
+    for name, actual in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
         try:
-            predictions.append(predict(name, takes, folder / "model.tflite"))
+            prediction = predict(name, takes, folder / "model.tflite")
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed = True
+            if isinstance(error, NoPictureError) and name not in names:
+                passed_over.append(name)
+            else:
+                print(f"error: {error}", file=sys.stderr)
+                failed = True
+            continue
+        predictions.append(prediction._replace(actual=actual))
+        warn(f"{name}: {prediction.warning}" if prediction.warning else "")
+        if seen:
+            _write_seen(prediction, takes, seen / f"{len(predictions)}_{Path(name).stem}.png")
+    if passed_over:
+        count, first = f"{len(passed_over)} file(s) that hold no picture", passed_over[0]
+        print(f"note: passed over {count}, the first is {first}", file=sys.stderr)
     if predictions:
         show(STYLES[style](predictions).removesuffix("\n"))
+        known = [each for each in predictions if each.actual]
+        if known:
+            right = sum(each.label == each.actual for each in known)
+            print(f"right: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
+    elif not failed:
+        where, do = ", ".join(names), "name others"
+        raise InputError(where, found="no picture", expected=" or ".join(FORMATS), do=do)
     return 1 if failed else 0
 
 
 def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
-    """The network's answer to one picture.
+    """Return the network's answer to one picture.
 
     Raises:
         InputError: it is no picture, is too large or animated, or has no ink; or the network is another.
@@ -89,7 +121,7 @@ def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
     framed = frame(read_picture(name), takes)
     if framed is None:
         raise InputError(name, found="a blank picture", expected="ink on a background", do="draw something")
-    scores = logits(model, framed.image[None])[0]
+    scores = logits(model, framed.image[None])[0].astype(np.float64)
     if scores.shape != (len(takes.class_names),):
         raise InputError(
             model.with_name("input.json"),
@@ -97,24 +129,30 @@ def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
             expected=f"{scores.size}, as the network answers",
             do="dvc repro train",
         )
-    probabilities = _softmax(scores.astype(np.float64))
-    named = dict(zip(takes.class_names, probabilities.tolist(), strict=True))
-    return Prediction(name, max(named, key=lambda at: named[at]), named, framed.note)
+    powers = np.exp(scores - scores.max())  # SciPy's softmax takes longer to import than all the rest
+    named = dict(zip(takes.class_names, (powers / powers.sum()).tolist(), strict=True))
+    label = max(named, key=lambda name: named[name])
+    reasons = list(framed.warnings)
+    if named[label] < SURE:
+        reasons.append(f"unsure: {label} has a probability of {named[label]:.2f}")
+    return Prediction(name, label, named, framed.note, "; ".join(reasons), framed.image)
 
 
 def read_picture(name: str) -> Image.Image:
-    """The picture in a file, or on standard input, turned as its camera says.
+    """Return the picture in a file, or on standard input, turned as its camera says.
 
     Raises:
         InputError: it is none, is too large or animated.
     """
+    if Path(name).exists() and not Path(name).is_file():
+        raise InputError(name, found="no regular file", expected="a picture", do="check the name")
     source = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
     try:
         # Pillow warns of large pictures, which are refused below, and of tags that it can't read.
         with warnings.catch_warnings(action="ignore"), Image.open(source, formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
-                raise _too_large(name, f"{width} × {height} pixels")
+                raise Image.DecompressionBombError
             # MPO: what phones save as .jpg, with previews behind the picture.
             if picture.format != "MPO" and (pictures := getattr(picture, "n_frames", 1)) > 1:
                 raise InputError(name, found=f"{pictures} pictures", expected="one", do="save a single one")
@@ -128,55 +166,73 @@ def read_picture(name: str) -> Image.Image:
     except FileNotFoundError:
         raise InputError(name, found="no such file", expected="a picture", do="check the name") from None
     except Image.DecompressionBombError:
-        raise _too_large(name, "too many pixels") from None
+        expected = f"at most {MOST_PIXELS // 10**6} million"
+        raise InputError(name, found="too many pixels", expected=expected, do="scale it down") from None
+    except UnidentifiedImageError:
+        expected = " or ".join(FORMATS)
+        raise NoPictureError(name, found="no picture", expected=expected, do="save it as PNG") from None
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
-        reason = "no picture" if isinstance(error, UnidentifiedImageError) else f"a damaged one ({error})"
-        raise InputError(name, found=reason, expected=" or ".join(FORMATS), do="save it as PNG") from None
+        found, expected = f"a damaged one ({error})", "a whole picture"
+        raise InputError(name, found=found, expected=expected, do="save it anew") from None
 
 
-def _too_large(name: str, found: str) -> InputError:
-    return InputError(
-        name, found=found, expected=f"at most {MOST_PIXELS // 10**6} million", do="scale it down"
-    )
-
-
-def _pictures(names: list[str]) -> Iterator[str]:
-    """The names, and for a folder those of the pictures in it."""
+def _pictures(names: list[str], classes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the names, and of a folder the files in it and in its folders, each with its folder's class."""
     for name in names:
-        if name != STDIN and Path(name).is_dir():
-            yield from sorted(str(path) for path in Path(name).iterdir() if path.suffix.lower() in SUFFIXES)
-        else:
-            yield name
+        if name == STDIN or not Path(name).is_dir():
+            yield name, ""
+            continue
+        files = (path for pattern in ("[!.]*", "[!.]*/[!.]*") for path in Path(name).glob(pattern))
+        for path in sorted(path for path in files if path.is_file()):
+            inside = path.parent != Path(name) and path.parent.name in classes
+            yield str(path), path.parent.name if inside else ""
 
 
-def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    # SciPy's takes longer to import than all the rest.
-    shares = np.exp(values - values.max())
-    return np.asarray(shares / shares.sum())
-
-
-def _rows(predictions: list[Prediction]) -> list[list[object]]:
-    """The table of the answers; its first row names the columns."""
-    classes = [f"probability of {name}" for name in predictions[0].probabilities]
-    rows: list[list[object]] = [
-        [each.image, each.label, *each.probabilities.values(), each.framing] for each in predictions
-    ]
-    return [["image", "label", *classes, "framing"], *rows]
+def _write_seen(prediction: Prediction, takes: ModelInput, path: Path) -> None:
+    """Write what the network saw, enlarged, with dark ink on white."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grey = 255 - prediction.seen * (255.0 / takes.pixel_maximum)
+    picture = Image.fromarray(grey.round().astype(np.uint8))
+    picture.resize((takes.width * ENLARGED, takes.height * ENLARGED), Image.Resampling.NEAREST).save(path)
 
 
 def _as_table(predictions: list[Prediction]) -> str:
-    header = ["image", "label", *predictions[0].probabilities, "framing"]
-    formats = ["", "", *(".3f" for _ in predictions[0].probabilities), ""]
-    return tabulate(_rows(predictions)[1:], header, floatfmt=formats, disable_numparse=[0, 1])
+    """Return the table, 120 columns wide at most with ten short class names; stderr has the warnings."""
+    classes, shows_all = [*predictions[0].probabilities], len(predictions[0].probabilities) <= MOST_CLASSES
+    rows = [
+        [
+            each.image if len(each.image) <= NAME else f"…{each.image[1 - NAME :]}",
+            each.label + (" ?" if each.warning else ""),
+            *(each.probabilities.values() if shows_all else [each.probabilities[each.label]]),
+        ]
+        for each in predictions
+    ]
+    heads = ["image", "label", *(classes if shows_all else ["probability"])]
+    notes = [f"\n\n{predictions[0].framing}"] if len(predictions) == 1 else []
+    options: dict[str, Any] = {"floatfmt": ".3f", "disable_numparse": [0, 1]}
+    return tabulate(rows, heads, maxheadercolwidths=8, **options) + "".join(notes)
+
+
+def _records(predictions: list[Prediction]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in each._asdict().items() if key != "seen"} for each in predictions]
 
 
 def _as_json(predictions: list[Prediction]) -> str:
-    return json.dumps([each._asdict() for each in predictions], indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_records(predictions), indent=2, ensure_ascii=False)
 
 
 def _as_csv(predictions: list[Prediction]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(_rows(predictions))
+    text, rows = io.StringIO(), []
+    for record in _records(predictions):
+        probabilities = record.pop("probabilities")
+        rows.append(record | {f"probability of {name}": value for name, value in probabilities.items()})
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    # A spreadsheet would run a name that begins with = as a formula.
+    writer.writerows(
+        {key: f"'{value}" if str(value).startswith("=") else value for key, value in row.items()}
+        for row in rows
+    )
     return text.getvalue()
 
 

@@ -22,7 +22,9 @@ def measure_framing(examples: Examples) -> ModelInput:
     """Return what a network trained on ``examples`` takes: their size, classes and framing."""
     looked_at = examples.take(slice(MEASURED))
     background = np.median(looked_at.edges, axis=1)
-    ink = np.clip(looked_at.images - background[:, None, None], 0, None)
+    paper = int(np.median(background))
+    sign = -1 if 2 * paper > examples.pixel_maximum else 1  # dark ink on light paper
+    ink = np.clip(sign * (looked_at.images - background[:, None, None]), 0, None)
     ink = ink[np.asarray(ink.any(axis=(1, 2)))]
     if not len(ink):
         ink = np.ones((1, examples.height, examples.width))
@@ -43,7 +45,7 @@ def measure_framing(examples: Examples) -> ModelInput:
         box=int(np.median(sides)),
         centring=centring,
         centre=(row, column),
-        background=int(np.median(background)),
+        background=paper,
     )
 
 

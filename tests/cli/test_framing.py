@@ -61,7 +61,7 @@ def test_transparent_ground_is_paper() -> None:
     picture.paste((0, 0, 0, 255), (20, 10, 30, 50))
     found = frame(picture, TAKES)
     assert found is not None
-    assert found.note.startswith("dark on light; ink of 10 × 40")
+    assert found.note.startswith("opaque on transparent; ink of 10 × 40")
 
 
 def test_a_heavy_side_is_moved_to_the_middle() -> None:
