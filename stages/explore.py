@@ -37,10 +37,8 @@ def main(root: Path = Path()) -> None:
         save(figures.example(train.images[number], train.pixel_maximum, title), folder / "example.png")
 
         rows = summaries.sample_per_class(train, PER_CLASS, SEED)
-        save(
-            figures.contact_sheet(train, rows, "Training examples of each class"),
-            folder / "contact_sheet.png",
-        )
+        figure = figures.contact_sheet(train, rows, "Training examples of each class")
+        save(figure, folder / "contact_sheet.png")
 
         shares = summaries.ink_frequency(train)
         title = f"How often a pixel has ink (pixel {params.pixel}: {shares[place]:.1%})"
@@ -50,11 +48,9 @@ def main(root: Path = Path()) -> None:
         title = f"Values of pixel {params.pixel} (row, column: {place}) in {len(train)} training images"
         save(figures.pixel_values(values, train.pixel_maximum, title), folder / "pixel_values.png")
 
-        statistics = summaries.class_statistics(train)
-        save(
-            figures.class_images(*statistics, train.class_names, "Training images by class"),
-            folder / "class_images.png",
-        )
+        means, deviations = summaries.class_statistics(train)
+        figure = figures.class_images(means, deviations, train.class_names, "Training images by class")
+        save(figure, folder / "class_images.png")
         check_unchanged()
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from digits.core.examples import Examples
-from digits.core.files import replacing_folder
+from digits.core.files import replacing_folder, write_csv
 from digits.core.history import History
 from digits.core.params import load_params
 from digits.core.predictions import Predictions
@@ -12,8 +12,7 @@ from digits.core.stage import check_unchanged, run
 from digits.evaluate.calibration import bins
 from digits.figures import model as figures
 from digits.figures.style import save
-from digits.plot.mistakes import captions
-from digits.plot.units import Judged, judge, save_units
+from digits.plot.units import COLUMNS, measure
 
 
 def main(model: str, root: Path = Path()) -> None:
@@ -31,33 +30,35 @@ def main(model: str, root: Path = Path()) -> None:
         for split, answers in predictions.items():
             title = f"{model}: confusion on {split}"
             save(figures.confusion(answers.confusion(), names, title), folder / f"confusion_{split}.png")
-        confidence = {
-            split: bins(answers.confidence, answers.right) for split, answers in predictions.items()
-        }
+        confidence = {split: bins(each.confidence, each.right) for split, each in predictions.items()}
         save(figures.calibration(confidence, f"{model}: calibration"), folder / "calibration.png")
 
-        wrong = predictions["validation"].surest_mistakes()
+        answers = predictions["validation"]
+        wrong = answers.surest_mistakes()
         shown = wrong[: params.mistakes]
+        captions = [
+            f"{names[answers.actual[row]]}, taken for {names[answers.predicted[row]]}\n"
+            f"with {answers.confidence[row]:.0%}"
+            for row in shown
+        ]
         title = f"{model}: {len(wrong)} of {len(validation)} validation examples wrong, the surest first"
-        texts = captions(predictions["validation"], shown.tolist())
-        save(
-            figures.mistakes(validation.images[shown], texts, validation.pixel_maximum, title),
-            folder / "mistakes.png",
-        )
+        figure = figures.mistakes(validation.images[shown], captions, validation.pixel_maximum, title)
+        save(figure, folder / "mistakes.png")
 
-        judged: dict[int, Judged] = {}
+        units_rows: list[tuple[object, ...]] = []
         snapshots = Snapshots.load(models / "snapshots.npz")
-        for at in snapshots.taken:
-            title = f"{model}: weights of the first layer after {at.step} steps"
+        for taken in snapshots.taken:
+            title = f"{model}: weights of the first layer after {taken.step} steps"
             if snapshots.hidden:
-                judged[at.step] = judge(at, validation, params)
-                figure = figures.unit_pictures(at.weights, judged[at.step].verdicts, title)
+                units = measure(taken.weights, taken.biases, validation.images, validation.pixel_maximum)
+                verdicts = units.verdicts(noise_below=params.noise_below, alike_above=params.alike_above)
+                units_rows += units.rows(taken.step, verdicts)
+                figure = figures.unit_pictures(taken.weights, verdicts, title)
             else:
-                figure = figures.weight_pictures(at.weights, names, title)
-            save(figure, folder / f"weights_{at.step}.png")
+                figure = figures.weight_pictures(taken.weights, names, title)
+            save(figure, folder / f"weights_{taken.step}.png")
         check_unchanged()
-    with replacing_folder(root / "tables" / model) as folder:
-        save_units(judged, folder / "units.csv")
+    write_csv(root / "tables" / model / "units.csv", COLUMNS, units_rows)
 
 
 if __name__ == "__main__":

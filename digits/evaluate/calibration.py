@@ -9,15 +9,7 @@ BINS = 10
 
 
 class Bin(NamedTuple):
-    """Answers of nearly the same confidence.
-
-    Attributes:
-        low: the bin's lower edge.
-        high: its upper edge.
-        answers: how many.
-        confidence: their mean confidence.
-        accuracy: the share that is right.
-    """
+    """Answers of nearly the same confidence: the bin's edges, how many, their means."""
 
     low: float
     high: float
@@ -34,21 +26,14 @@ def bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]
         right: whether it is the true class, ``[n]``.
     """
     number = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
-    inside = [number == at for at in range(BINS)]
     return [
         Bin(
-            at / BINS,
-            (at + 1) / BINS,
+            place / BINS,
+            (place + 1) / BINS,
             int(rows.sum()),
             float(confidence[rows].mean()),
             float(right[rows].mean()),
         )
-        for at, rows in enumerate(inside)
-        if rows.any()
+        for place in range(BINS)
+        if (rows := number == place).any()
     ]
-
-
-def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """The mean gap between confidence and accuracy (Naeini et al. 2015; of the answer, Guo et al. 2017)."""
-    gaps = [at.answers * abs(at.accuracy - at.confidence) for at in bins(confidence, right)]
-    return sum(gaps) / len(confidence)

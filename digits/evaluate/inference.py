@@ -24,43 +24,28 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    with _refusing(model_path):
-        interpreter = Interpreter(str(model_path), num_threads=1)
-    image_input = interpreter.get_input_details()[0]
-    takes = tuple(int(size) for size in image_input["shape_signature"][1:])
-    if takes != images.shape[1:]:
-        raise InputError(
-            model_path,
-            found=f"a network for images of {takes} pixels",
-            expected=f"one for {images.shape[1:]}, the size of the data",
-            do="dvc repro train",
-        )
-    output = interpreter.get_output_details()[0]["index"]
     parts: list[NDArray[np.float32]] = []
     size = 0
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH].astype(np.float32)
-        if len(batch) != size:
-            size = len(batch)
-            interpreter.resize_tensor_input(image_input["index"], batch.shape)
-            with _refusing(model_path), _unsaid():
-                interpreter.allocate_tensors()
-        interpreter.set_tensor(image_input["index"], batch)
-        with _refusing(model_path):
-            interpreter.invoke()
-        parts.append(interpreter.get_tensor(output))
-    return np.concatenate(parts)
-
-
-@contextmanager
-def _refusing(model_path: Path) -> Iterator[None]:
-    """Whatever LiteRT says against a model in the block is said of its file."""
     try:
-        yield
+        interpreter = Interpreter(str(model_path), num_threads=1)
+        image_input, output = (
+            details[0]["index"]
+            for details in (interpreter.get_input_details(), interpreter.get_output_details())
+        )
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH].astype(np.float32)
+            if len(batch) != size:
+                size = len(batch)
+                interpreter.resize_tensor_input(image_input, batch.shape)
+                with _unsaid():
+                    interpreter.allocate_tensors()
+            interpreter.set_tensor(image_input, batch)
+            interpreter.invoke()
+            parts.append(interpreter.get_tensor(output))
     except (ValueError, RuntimeError) as error:
-        raise InputError(
-            model_path, found=str(error), expected="a LiteRT model", do="dvc repro train"
-        ) from None
+        expected = f"a LiteRT model for images of {images.shape[1:]} pixels"
+        raise InputError(model_path, found=str(error), expected=expected, do="dvc repro train") from None
+    return np.concatenate(parts)
 
 
 @contextmanager

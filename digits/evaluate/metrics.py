@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digits.core.examples import Labels
 from digits.core.lean import lean_import
 from digits.core.predictions import Predictions
-from digits.evaluate.calibration import expected_calibration_error
+from digits.evaluate.calibration import bins
 
 
 @cache
@@ -96,54 +96,53 @@ def brier_score(answers: Answers) -> float:
     return float(score(answers.labels, answers.probabilities, labels=answers.classes, scale_by_half=False))
 
 
-def calibration_error(answers: Answers) -> float:
-    """The mean gap between confidence and accuracy, 0 to 1."""
-    return expected_calibration_error(answers.probabilities.max(axis=1), answers.right)
+def expected_calibration_error(answers: Answers) -> float:
+    """The mean gap between confidence and accuracy (Naeini et al. 2015; of the answer, Guo et al. 2017)."""
+    found = bins(answers.probabilities.max(axis=1), answers.right)
+    return sum(each.answers * abs(each.accuracy - each.confidence) for each in found) / len(answers.labels)
 
 
 class Metric(NamedTuple):
     """One figure of a network on one split.
 
     Attributes:
-        name: in files.
+        compute: the function that gives it; its name is the metric's in files.
         label: for people.
         meaning: what it says, and which value is best.
         higher_is_better: whether a larger figure is the better one.
-        compute: the function that gives it.
         in_git: whether it stands in metrics/<model>.json; else beside the predictions alone.
     """
 
-    name: str
+    compute: Callable[[Answers], float]
     label: str
     meaning: str
-    higher_is_better: bool
-    compute: Callable[[Answers], float]
+    higher_is_better: bool = False
     in_git: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.compute.__name__
 
 
 #: Every metric of this project. A new one needs its function above and a line here.
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "accuracy", "share of right answers; 1 is best", True, accuracy, in_git=True),
-        Metric("log_loss", "log loss", "what training makes small; 0 is best", False, log_loss, in_git=True),
-        Metric("macro_f1", "macro F1", "precision and recall, each class alike; 1 is best", True, macro_f1),
+        Metric(accuracy, "accuracy", "share of right answers; 1 is best", higher_is_better=True, in_git=True),
+        Metric(log_loss, "log loss", "what training makes small; 0 is best", in_git=True),
         Metric(
-            "log_loss_of_predicted_classes",
+            macro_f1, "macro F1", "precision and recall, each class alike; 1 is best", higher_is_better=True
+        ),
+        Metric(
+            log_loss_of_predicted_classes,
             "log loss of predicted classes",
             "the course's figure: the share of wrong answers times 36; 0 is best",
-            False,
-            log_loss_of_predicted_classes,
         ),
+        Metric(brier_score, "Brier score", "squared error of the probabilities; 0 is best"),
         Metric(
-            "brier_score", "Brier score", "squared error of the probabilities; 0 is best", False, brier_score
-        ),
-        Metric(
-            "expected_calibration_error",
+            expected_calibration_error,
             "expected calibration error",
             "gap between confidence and share of right answers; 0 is best",
-            False,
-            calibration_error,
         ),
     )
 }
@@ -181,6 +180,5 @@ def per_class(answers: Answers, class_names: tuple[str, ...]) -> list[ClassScore
     columns = _scikit_learn().precision_recall_fscore_support(
         answers.labels, answers.predicted, labels=answers.classes, zero_division=0
     )
-    return [
-        ClassScore(*row) for row in zip(class_names, *(column.tolist() for column in columns), strict=True)
-    ]
+    rows = zip(class_names, *(column.tolist() for column in columns), strict=True)
+    return [ClassScore(*row) for row in rows]

@@ -45,13 +45,8 @@ class Scores:
 
 def save_metrics(scores: dict[str, Scores], path: Path) -> None:
     """Write the main metrics of each split, which git keeps: ``{split: {metric: value}}``."""
-    write_json(
-        path,
-        {
-            split: {name: value for name, value in found.metrics.items() if METRICS[name].in_git}
-            for split, found in scores.items()
-        },
-    )
+    main = [name for name, metric in METRICS.items() if metric.in_git]
+    write_json(path, {split: {name: each.metrics[name] for name in main} for split, each in scores.items()})
 
 
 def save_scores(scores: dict[str, Scores], path: Path) -> None:

@@ -17,24 +17,13 @@ def describe(examples: Examples) -> tuple[pd.DataFrame, pd.DataFrame]:
     Features are pixels scaled to 0–1, named by their column in the course's CSV (from 1, row by
     row); statistics are the rows of both tables.
     """
-    pixels = pd.DataFrame(
-        examples.images.reshape(len(examples), -1),
-        columns=range(1, examples.height * examples.width + 1),
-    )
-    # Of all columns at once, and scaled afterwards: describe() takes them one by one, which is slow.
-    low, median, high = pixels.quantile([0.25, 0.5, 0.75]).to_numpy()
-    statistics = {
-        "mean": pixels.mean(),
-        "std": pixels.std(),
-        "min": pixels.min(),
-        "25%": low,
-        "50%": median,
-        "75%": high,
-        "max": pixels.max(),
-    }
-    features = pd.DataFrame(statistics) / examples.pixel_maximum
-    features.insert(0, "count", float(len(examples)))
-    return features.T, pd.DataFrame({"label": examples.labels}).describe()
+    columns = range(1, examples.height * examples.width + 1)
+    pixels = pd.DataFrame(examples.images.reshape(len(examples), -1), columns=columns)
+    labels = pd.DataFrame({"label": examples.labels}).describe()
+    # Of all columns at once: describe() takes them one by one, which is slow.
+    figures = np.vstack([pixels.mean(), pixels.std(), pixels.quantile([0, 0.25, 0.5, 0.75, 1])])
+    rows = np.vstack([pixels.count(), figures / examples.pixel_maximum])
+    return pd.DataFrame(rows, labels.index, columns), labels
 
 
 def save_description(examples: Examples, folder: Path, name: str) -> None:
@@ -52,12 +41,8 @@ def pixel_position(pixel: int, examples: Examples) -> tuple[int, int]:
     """
     count = examples.height * examples.width
     if not 1 <= pixel <= count:
-        raise InputError(
-            "params.yaml, explore.pixel",
-            found=str(pixel),
-            expected=f"1 to {count}, a pixel of {examples.height} × {examples.width}",
-            do="change the value",
-        )
+        where, expected = "params.yaml, explore.pixel", f"a pixel of {examples.height} × {examples.width}"
+        raise InputError(where, found=str(pixel), expected=f"1 to {count}, {expected}", do="change the value")
     return divmod(pixel - 1, examples.width)
 
 

@@ -16,10 +16,10 @@ from digits.figures.style import (
     TITLE_WIDTH,
     TRAIN,
     VALIDATION,
-    blank,
     line_count,
     name_ticks,
     styled,
+    subplots,
     wrap,
 )
 from digits.figures.tiles import Tiles
@@ -28,8 +28,7 @@ from digits.figures.tiles import Tiles
 @styled
 def example(image: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
     """One image, large, with its pixels' values in 0–``pixel_maximum``."""
-    figure = blank(5.6, 5)
-    ax = figure.subplots()
+    figure, ax = subplots(5.6, 5)
     shown = ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
     _label_pixels(figure, ax, shown, title, "pixel value")
     return figure
@@ -45,20 +44,13 @@ def _label_pixels(figure: Figure, ax: Axes, shown: AxesImage, title: str, values
 
 @styled
 def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Figure:
-    """A line of images for each class.
-
-    Args:
-        examples: the source of the images.
-        rows: ``[classes, per class]``, -1 where a class has no more.
-        title: names the split.
-    """
+    """A line of images for each class; ``rows [classes, per class]`` is -1 where a class has no more."""
     pictures = np.full((rows.size, examples.height, examples.width), np.nan, np.float32)
     there = rows.ravel() >= 0
     pictures[there] = examples.images[rows.ravel()[there]]
     tiles = Tiles(examples.height, examples.width, columns=rows.shape[1], cell=0.8)
     height, width = tiles.inches(rows.size)
-    figure = blank(max(width + 1.0, TITLE_WIDTH), height + 0.8)
-    ax = figure.subplots()
+    figure, ax = subplots(max(width + 1.0, TITLE_WIDTH), height + 0.8)
     tiles.draw(ax, pictures, cmap=INK, vmin=0, vmax=examples.pixel_maximum)
     for label, name in enumerate(wrap(examples.class_names, 12)):
         tiles.name_row(ax, label, name)
@@ -68,28 +60,15 @@ def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Fig
 
 @styled
 def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
-    """How many examples each class has, a bar for each split.
-
-    Args:
-        counts: examples by class name, by split.
-        title: says what is counted.
-    """
+    """A bar for each class and split: ``counts`` are examples by class name, by split."""
     names = list(next(iter(counts.values())))
-    figure = blank(max(7.0, 0.75 * len(names)), 4.4)
-    ax = figure.subplots()
+    figure, ax = subplots(max(7.0, 0.75 * len(names)), 4.4)
     width = 0.8 / len(counts)
-    colours = (TRAIN, VALIDATION)
-    hatches = ("", "//")
-    for number, (split, per_class) in enumerate(counts.items()):
-        ax.bar(
-            np.arange(len(names)) + (number - (len(counts) - 1) / 2) * width,
-            [per_class[name] for name in names],
-            width,
-            color=colours[number],
-            hatch=hatches[number],
-            edgecolor="white",
-            label=split,
-        )
+    styles = ((TRAIN, ""), (VALIDATION, "//"))
+    for number, ((split, per_class), (color, hatch)) in enumerate(zip(counts.items(), styles, strict=True)):
+        left = np.arange(len(names)) + (number - (len(counts) - 1) / 2) * width
+        shown = [per_class[name] for name in names]
+        ax.bar(left, shown, width, color=color, hatch=hatch, edgecolor="white", label=split)
     ax.set_xticks(**name_ticks(names))
     ax.set(title=title, xlabel="class", ylabel="examples")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -98,15 +77,8 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
 
 @styled
 def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title: str) -> Figure:
-    """How often each pixel has ink, with one pixel marked.
-
-    Args:
-        shares: ``[height, width]`` in 0–1.
-        chosen: row and column of the marked pixel.
-        title: names the split.
-    """
-    figure = blank(6.2, 5)
-    ax = figure.subplots()
+    """The share of images in which each pixel has ink, ``[height, width]`` in 0–1, with one pixel marked."""
+    figure, ax = subplots(6.2, 5)
     image = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     ax.plot(chosen[1], chosen[0], marker="s", markersize=10, mfc="none", mec=VALIDATION, mew=2.5)
     _label_pixels(figure, ax, image, title, "share of images with ink")
@@ -115,15 +87,8 @@ def pixel_frequency(shares: NDArray[np.float64], chosen: tuple[int, int], title:
 
 @styled
 def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
-    """The values of one pixel over all images, counted; the count axis is logarithmic.
-
-    Args:
-        values: ``uint8 [n]`` in 0–``pixel_maximum``.
-        pixel_maximum: the value of full ink.
-        title: names the pixel.
-    """
-    figure = blank(7, 4.2)
-    ax = figure.subplots()
+    """The values of one pixel over all images, counted; the count axis is logarithmic."""
+    figure, ax = subplots(7, 4.2)
     bins = min(pixel_maximum + 1, 32)
     ax.hist(values, bins=np.linspace(-0.5, pixel_maximum + 0.5, bins + 1).tolist(), color=TRAIN)
     ax.set(title=title, xlabel="pixel value", ylabel="images", yscale="log")
@@ -137,25 +102,15 @@ def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> F
 
 @styled
 def class_images(
-    means: NDArray[np.float64],
-    deviations: NDArray[np.float64],
-    class_names: Sequence[str],
-    title: str,
+    means: NDArray[np.float64], deviations: NDArray[np.float64], class_names: Sequence[str], title: str
 ) -> Figure:
-    """The mean image of each class over the image of its standard deviation.
-
-    Args:
-        means: ``[classes, height, width]``, pixel values.
-        deviations: the same.
-        class_names: in that order.
-        title: names the split.
-    """
+    """The mean image of each class over that of its standard deviation, both ``[classes, height, width]``."""
     classes, height, width = means.shape
     wrapped = wrap(class_names, 12)
     tiles = Tiles(height, width, columns=classes, cell=1.1)
     tall, wide = tiles.inches(classes)
-    figure = blank(max(wide + 1.2, TITLE_WIDTH), 2 * tall + LINE * line_count(wrapped) + 0.85)
-    axes = figure.subplots(2)
+    tall = 2 * tall + LINE * line_count(wrapped) + 0.85
+    figure, axes = subplots(max(wide + 1.2, TITLE_WIDTH), tall, rows=2)
     for ax, pictures, name in zip(axes, (means, deviations), ("mean", "deviation"), strict=True):
         limit = float(pictures.max()) or 1.0
         image = tiles.draw(ax, pictures, cmap=INK, vmin=0, vmax=limit)

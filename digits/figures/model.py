@@ -17,10 +17,10 @@ from digits.figures.style import (
     TITLE_WIDTH,
     TRAIN,
     VALIDATION,
-    blank,
     line_count,
     name_ticks,
     styled,
+    subplots,
     wrap,
 )
 from digits.figures.tiles import Tiles, add_scale
@@ -31,12 +31,7 @@ if TYPE_CHECKING:
 
 @styled
 def training_curves(history: History, title: str) -> Figure:
-    """Both log losses and accuracy on train and validation, over steps.
-
-    Args:
-        history: of the training.
-        title: names the model.
-    """
+    """Both log losses and accuracy on train and validation, over steps."""
     panels = (
         ("log_loss", "Log loss (of probabilities)", "nats per example"),
         ("log_loss_of_predicted_classes", "Log loss of predicted classes", "nats per example"),
@@ -63,19 +58,12 @@ def training_curves(history: History, title: str) -> Figure:
 
 @styled
 def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str) -> Figure:
-    """A confusion matrix as a heat map; each row, a true class, sums to 1.
-
-    Args:
-        matrix: counts ``[classes, classes]``, row = true class.
-        class_names: in the order of the rows.
-        title: names the model and the split.
-    """
+    """Counts ``[true class, predicted class]`` as a heat map of shares of the true class."""
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     count = len(class_names)
     side = min(max(6.5, 0.7 * count), 24.0)
-    figure = blank(side + 1.4, side)
-    ax = figure.subplots()
+    figure, ax = subplots(side + 1.4, side)
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
     ax.set_xticks(**name_ticks(class_names))
@@ -101,11 +89,7 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str)
 def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
     """Reliability diagrams: how often answers are right by the confidence that they are given with.
 
-    On the diagonal a network is as sure as it may be; below it is too sure.
-
-    Args:
-        bins: answers by confidence, by split.
-        title: names the model.
+    On the diagonal a network is as sure as it may be; below it is too sure. ``bins`` are by split.
     """
     width = max(5.2 * len(bins), TITLE_WIDTH)
     figure = Figure(figsize=(width, 5.4))  # all labels are known, so no layout has to be found
@@ -113,27 +97,12 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
     figure.suptitle(title)
     panels = figure.subplots(1, len(bins), squeeze=False)[0]
     for ax, (split, found) in zip(panels, bins.items(), strict=True):
-        total = sum(at.answers for at in found)
+        low, high, answers, confidence, accuracy = np.array(found).T
         ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as right")
-        ax.plot(
-            [at.confidence for at in found],
-            [at.accuracy for at in found],
-            color=TRAIN,
-            marker="o",
-            clip_on=False,
-            label="answers",
-        )
-        columns = ax.bar(
-            [at.low for at in found],
-            [at.answers / total for at in found],
-            [at.high - at.low for at in found],
-            align="edge",
-            color=VALIDATION,
-            alpha=0.3,
-            edgecolor="white",
-            label="share of all answers",
-        )
-        ax.bar_label(columns, [str(at.answers) for at in found], fontsize=8)
+        ax.plot(confidence, accuracy, color=TRAIN, marker="o", clip_on=False, label="answers")
+        bars = {"color": VALIDATION, "alpha": 0.3, "edgecolor": "white", "label": "share of all answers"}
+        columns = ax.bar(low, answers / answers.sum(), high - low, align="edge", **bars)
+        ax.bar_label(columns, [f"{count:.0f}" for count in answers], fontsize=8)
         ax.set(title=split, xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
         ax.grid(alpha=0.3)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)
@@ -142,14 +111,9 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
 
 @styled
 def weight_pictures(weights: NDArray[np.float32], titles: Sequence[str], title: str) -> Figure:
-    """The first layer's weights, a picture for each unit, ten in a row.
+    """The first layer's weights ``[height, width, units]``, a picture for each unit, ten in a row.
 
     One colour scale for all of them, so that they can be compared; zero is white.
-
-    Args:
-        weights: ``[height, width, units]``.
-        titles: over each picture.
-        title: names the model and the step.
     """
     return _weights(weights, titles, title)[0]
 
@@ -176,47 +140,25 @@ VERDICTS = {"dead": "#000000", "noise": "#E69F00", "alike": "#009E73"}
 def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: str) -> Figure:
     """Weight pictures of hidden units, with a frame and a word where something is said of one.
 
-    Args:
-        weights: ``[height, width, units]``.
-        verdicts: a key of :data:`VERDICTS`, or nothing, for each unit.
-        title: names the model and the step.
+    Verdicts are keys of :data:`VERDICTS`, or nothing.
     """
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in VERDICTS)
     titles = [f"{unit} {verdict}".rstrip() for unit, verdict in enumerate(verdicts)]
     figure, tiles = _weights(weights, titles, f"{title}\n{len(verdicts)} units: {counts}")
     for unit, verdict in enumerate(verdicts):
         if verdict:
-            frame = Rectangle(
-                tiles.place(unit),
-                tiles.width,
-                tiles.height,
-                fill=False,
-                color=VERDICTS[verdict],
-                lw=3,
-                clip_on=False,
-            )
+            frame = Rectangle(tiles.place(unit), tiles.width, tiles.height, fill=False, lw=3, clip_on=False)
+            frame.set_color(VERDICTS[verdict])
             frame.set_in_layout(False)
             figure.axes[0].add_artist(frame)
     return figure
 
 
 @styled
-def mistakes(
-    images: NDArray[np.uint8],
-    captions: Sequence[str],
-    pixel_maximum: int,
-    title: str,
-) -> Figure:
-    """Pictures with a caption each: what was taken for what.
-
-    Args:
-        images: ``uint8 [n, height, width]``; none is drawn as a sentence that says so.
-        captions: of each image.
-        pixel_maximum: the value of full ink.
-        title: names the model and the split.
-    """
+def mistakes(images: NDArray[np.uint8], captions: Sequence[str], pixel_maximum: int, title: str) -> Figure:
+    """Pictures ``[n, height, width]`` with a caption each; where there is none, a sentence says so."""
     if not len(images):
-        figure = blank(TITLE_WIDTH, 1.5)
+        figure = Figure(figsize=(TITLE_WIDTH, 1.5), layout="constrained")
         figure.suptitle(f"{title}\nnone: every answer was right")
         return figure
     wrapped = wrap(captions, 18)

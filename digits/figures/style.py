@@ -56,9 +56,10 @@ def save(figure: Figure, path: Path) -> None:
         )
 
 
-def blank(width: float, height: float) -> Figure:
-    """An empty figure of so many inches that leaves room for every label."""
-    return Figure(figsize=(width, height), layout="constrained")
+def subplots(width: float, height: float, rows: int = 1) -> tuple[Figure, Any]:
+    """A figure of so many inches that leaves room for every label, and its axes."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows)
 
 
 def name_ticks(names: Sequence[str]) -> dict[str, Any]:
