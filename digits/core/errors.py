@@ -12,13 +12,7 @@ class InputError(Exception):
         super().__init__(printable(" ".join(message.split())))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), str(self))  # from a process to another
-
-
-def _restored(kind: type[InputError], message: str) -> InputError:
-    error = kind.__new__(kind)
-    Exception.__init__(error, message)
-    return error
+        return type(self).__new__, (type(self), str(self))  # from a process to another
 
 
 def excerpt(value: object, limit: int = 40) -> str:

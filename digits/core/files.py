@@ -37,10 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """An empty folder to fill; it becomes ``path`` when the block ends well, and is removed otherwise.
-
-    Where ``path`` is a link to a folder, as to one on another disk, that folder is replaced.
-    """
+    """An empty folder to fill; it becomes ``path``, or what that links to, when the block ends well."""
     path = path.resolve()
     with replacing(path) as partial:
         partial.mkdir()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -44,11 +43,8 @@ class Period:
 
     def figures(self) -> list[float]:
         """The figures in the order of :data:`COLUMNS`."""
-        return [
-            figure
-            for pair in zip(astuple(self.train), astuple(self.validation), strict=True)
-            for figure in pair
-        ]
+        pairs = zip(astuple(self.train), astuple(self.validation), strict=True)
+        return [figure for pair in pairs for figure in pair]
 
 
 @dataclass(frozen=True)
@@ -75,14 +71,8 @@ class History:
 
     @classmethod
     def load(cls, path: Path) -> "History":
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            InputError: the file is missing or damaged.
-        """
+        """Read what :meth:`save` wrote."""
         with reading(path, "train"):
             table = read_csv(path)
-            rows = list(zip(*(map(float, table[name]) for name in COLUMNS), strict=True))
-            if not rows or not all(isfinite(figure) for row in rows for figure in row):
-                raise ValueError("no row, or a figure that is no finite number")
+            rows = zip(*(map(float, table[name]) for name in COLUMNS), strict=True)
             return cls([Period(int(a), int(b), Score(*c[::2]), Score(*c[1::2])) for a, b, *c in rows])

@@ -40,10 +40,6 @@ class ModelInput:
 
     @classmethod
     def load(cls, path: Path) -> "ModelInput":
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            InputError: the file is missing or damaged.
-        """
+        """Read what :meth:`save` wrote."""
         with reading(path, "train"):
             return TypeAdapter(cls).validate_json(path.read_bytes())

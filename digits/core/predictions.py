@@ -33,55 +33,34 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Write a CSV file that :meth:`load` reads, a row for each image, classes by their names."""
+        rows = zip(self.actual, self.predicted, self.probability_of_actual, self.confidence, strict=True)
         names = self.class_names
-        columns = (
-            [names[label] for label in self.actual.tolist()],
-            [names[label] for label in self.predicted.tolist()],
-            [f"{value:.6g}" for value in self.probability_of_actual],
-            [f"{value:.6g}" for value in self.confidence],
-        )
-        write_csv(path, COLUMNS, list(zip(*columns, strict=True)))
+        write_csv(path, COLUMNS, [(names[a], names[b], f"{p:.6g}", f"{q:.6g}") for a, b, p, q in rows])
 
     @classmethod
     def load(cls, path: Path, class_names: tuple[str, ...]) -> "Predictions":
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            InputError: the file is missing or damaged, or names other classes.
-        """
+        """Read what :meth:`save` wrote; an InputError if that is damaged, or names other classes."""
         with reading(path, "evaluate"):
             return cls.parse(path.read_bytes(), class_names)
 
     @classmethod
     def parse(cls, content: bytes, class_names: tuple[str, ...] | None = None) -> "Predictions":
-        """Read the content of a file that :meth:`save` wrote.
+        """Read the content of a file that :meth:`save` wrote; a ValueError if it is damaged.
 
-        Args:
-            content: of the file.
-            class_names: in the order of the classes; None: those in the file, in alphabetical order.
-
-        Raises:
-            ValueError: the table is damaged, or names other classes.
+        Without ``class_names``, they are those in the file, in alphabetical order.
         """
-        try:
-            reader = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
-            if reader.fieldnames != list(COLUMNS):
-                raise ValueError(f"columns {reader.fieldnames}")
-            rows = list(reader)
-            actual, predicted, of_actual, confidence = ([row[name] for row in rows] for name in COLUMNS)
-            names = class_names or tuple(sorted({*actual, *predicted}))
-            number = {name: number for number, name in enumerate(names)}
-            probabilities = [np.array(column, np.float64) for column in (of_actual, confidence)]
-            if not all(((column >= 0) & (column <= 1)).all() for column in probabilities):
-                raise ValueError("a probability outside of 0–1")
-            return cls(
-                names,
-                np.array([number[name] for name in actual], np.intp),
-                np.array([number[name] for name in predicted], np.intp),
-                *probabilities,
-            )
-        except (csv.Error, KeyError, TypeError) as error:
-            raise ValueError(str(error)) from None
+        header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        if header != list(COLUMNS):
+            raise ValueError(f"columns {header}")
+        actual, predicted, of_actual, confidence = zip(*rows, strict=True)
+        names = class_names or tuple(sorted({*actual, *predicted}))
+        return cls(
+            names,
+            np.array([names.index(name) for name in actual]),
+            np.array([names.index(name) for name in predicted]),
+            np.array(of_actual, np.float64),
+            np.array(confidence, np.float64),
+        )
 
     @property
     def right(self) -> NDArray[np.bool_]:

@@ -24,12 +24,7 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
-    """Snapshots of one training, in order.
-
-    Attributes:
-        layer: the name of the layer that they show.
-        taken: one for each step.
-    """
+    """The snapshots ``taken`` in one training, in order, and the name of the layer that they show."""
 
     layer: str
     taken: Sequence[Snapshot]
@@ -52,11 +47,7 @@ class Snapshots:
 
     @classmethod
     def load(cls, path: Path) -> "Snapshots":
-        """Read what :meth:`save` wrote, without TensorFlow.
-
-        Raises:
-            InputError: the file is missing or damaged.
-        """
+        """Read what :meth:`save` wrote, without TensorFlow."""
         with reading(path, "train"), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             rows = zip(archive["steps"].tolist(), archive["weights"], archive["biases"], strict=True)
             return cls(str(archive["layer"]), [Snapshot(*row) for row in rows])

@@ -1,6 +1,4 @@
-import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -40,22 +38,10 @@ def test_size_and_rows_per_class() -> None:
     assert four.take(slice(0, 1)).rows_per_class() == {"class 0": 1, "class 1": 0, "class 2": 0}
 
 
-@pytest.mark.parametrize(
-    ("changes", "piece"),
-    [
-        ({"images": np.zeros((7, 2, 3), np.float32)}, "images are float32 (7, 2, 3)"),
-        ({"images": np.zeros((7, 6), np.uint8)}, "images are uint8 (7, 6)"),
-        ({"labels": np.zeros(6, np.uint8)}, "labels are uint8 (6,)"),
-        ({"labels": np.zeros(7, np.int64)}, "labels are int64 (7,)"),
-        ({"labels": np.array([print], object)}, "Object arrays cannot be loaded"),  # no pickle
-    ],
-)
-def test_a_damaged_file_is_named(changes: dict[str, Any], piece: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    tiny.examples(7).save(path)
-    with np.load(path) as archive:
-        np.savez(path, **dict(archive) | changes)
-    with pytest.raises(InputError, match=re.escape(piece)):
+    np.savez(path, images=np.array([print], object))
+    with pytest.raises(InputError, match="Object arrays cannot be loaded"):  # no pickle
         Examples.load(path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"a\.npz: found a damaged file .*dvc repro split"):

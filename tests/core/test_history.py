@@ -25,9 +25,7 @@ def test_figures_are_given_period_by_period() -> None:
     assert HISTORY.figures("validation", "accuracy") == [0.5, 0.625]
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("step", "steps"), ("0.250000", "nan"), ("0.250000,", ""), ("\n.*", "")]
-)
+@pytest.mark.parametrize(("old", "new"), [("step", "steps"), ("0.250000,", "")])
 def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     HISTORY.save(path)
