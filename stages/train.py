@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from digits.core.examples import Examples
-from digits.core.files import replacing_folder
+from digits.core.files import replacing_folder, write_csv
 from digits.core.history import History, Period
 from digits.core.params import load_params
 from digits.core.stage import check_unchanged, run
-from digits.core.variables import save_variables
 from digits.train.checkpoint import Checkpoint
 from digits.train.export import save_keras, save_onnx, save_tflite
 from digits.train.framing import measure_framing
@@ -32,8 +31,8 @@ def main(model: str, root: Path = Path()) -> None:
         History(periods).save(models / "history.csv")  # dvc plots diff draws it meanwhile
 
     trained = train(recipe, training, validation, report=report, checkpoint=checkpoint)
-    for variable in trained.variables:
-        print(f"{variable.name}: {variable.shape}")
+    for name, shape, _ in trained.variables:
+        print(f"{name}: {shape}")
 
     with replacing_folder(models) as folder:
         save_keras(trained.model, folder / "model.keras")
@@ -42,7 +41,7 @@ def main(model: str, root: Path = Path()) -> None:
         measure_framing(training).save(folder / "input.json")
         trained.history.save(folder / "history.csv")
         trained.snapshots.save(folder / "snapshots.npz")
-        save_variables(trained.variables, folder / "variables.csv")
+        write_csv(folder / "variables.csv", ("name", "shape", "numbers"), trained.variables)
         check_unchanged()
     checkpoint.remove()
 

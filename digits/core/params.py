@@ -72,14 +72,12 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _steps_add_up(self) -> "Recipe":
         if self.steps % self.periods:
-            raise ValueError(
-                f"{self.periods} periods of {self.steps} steps, expected steps to be a multiple of periods"
-            )
+            found = f"{self.periods} periods of {self.steps} steps"
+            raise ValueError(f"{found}, expected steps to be a multiple of periods")
         snapshots = self.snapshots or []
         if late := [step for step in snapshots if step > self.steps]:
-            raise ValueError(
-                f"a snapshot at step {late[0]} of {self.steps}, expected snapshots up to the last step"
-            )
+            found = f"a snapshot at step {late[0]} of {self.steps}"
+            raise ValueError(f"{found}, expected snapshots up to the last step")
         if snapshots != sorted(set(snapshots)):
             raise ValueError(f"snapshots {snapshots}, expected rising steps")
         return self
@@ -105,25 +103,14 @@ class Params(Section):
     plot: Plot
 
     def recipe(self, model: str) -> Recipe:
-        """The training of one model.
-
-        Raises:
-            InputError: params.yaml has none of that name.
-        """
+        """The training of one model; an InputError if params.yaml has none of that name."""
         if model not in self.train:
-            raise InputError(
-                f"{FILE}, train",
-                found=f"no model {model!r}",
-                expected=f"one of {', '.join(self.train)}",
-                do="name one of these, or add a section",
-            )
+            found, expected = f"no model {model!r}", f"one of {', '.join(self.train)}"
+            do = "name one of these, or add a section"
+            raise InputError(f"{FILE}, train", found=found, expected=expected, do=do)
         return self.train[model]
 
 
 def load_params(root: Path) -> Params:
-    """Read all of params.yaml: a stage that uses one key still refuses to start beside a wrong one.
-
-    Raises:
-        InputError: with a line for each key that is unknown, missing, of a wrong type or out of range.
-    """
+    """Read all of params.yaml: a stage that uses one key still refuses to start beside a wrong one."""
     return validated(Params, read_mapping(root / FILE), path=FILE)

@@ -19,16 +19,14 @@ FOLDER = Path("data/sources")
 Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")]
 
 #: File names that every system takes as they are.
-_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
-
+_FILE_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
 
 #: Without characters that end lines or steer devices: tables and pages would not keep them.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
 ClassName = Annotated[Text, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
 
 
-def _last_part(url: str) -> str:
-    """The last part of the URL's path."""
+def _name(url: str) -> str:
     return PurePosixPath(unquote(re.split("[?#]", url)[0])).name
 
 
@@ -48,7 +46,7 @@ class SourceFile(Section):
     @property
     def name(self) -> str:
         """The file's name in data/raw: the last part of its first URL's path."""
-        return _last_part(self.urls[0])
+        return _name(self.urls[0])
 
     @property
     def is_own(self) -> bool:
@@ -59,7 +57,7 @@ class SourceFile(Section):
     @classmethod
     def _names_a_file(cls, urls: list[str]) -> list[str]:
         for url in urls:
-            if not _NAME.fullmatch(name := _last_part(url)):
+            if not _FILE_NAME.fullmatch(name := _name(url)):
                 expected = "a path or URL that ends in a file name (letters, digits, '.', '_', '-')"
                 raise ValueError(f"{excerpt(url)}, expected {expected}")
             path = PurePath(url.removeprefix("package:"))
@@ -158,11 +156,7 @@ def source_files(source: Source) -> dict[str, SourceFile]:
 
 
 def load_source(root: Path, name: str) -> Source:
-    """Read the source of that name; no other is looked at.
-
-    Raises:
-        InputError: there is no such source, or a key of it holds what it may not.
-    """
+    """Read the source of that name; no other is looked at."""
     known = sorted(path.parent.name for path in (root / FOLDER).glob("*/source.yaml"))
     if name not in known:
         found = f"{excerpt(name)}, but no {FOLDER.as_posix()}/{name}/source.yaml"
@@ -179,7 +173,6 @@ def load_source(root: Path, name: str) -> Source:
     # On many a file system, a.csv and A.csv are one.
     if len({name.lower() for name in names}) < len(names):
         found, expected = f"one file name for two files ({', '.join(names)})", "a name for each"
-        raise InputError(
-            f"{path}, files", found=found, expected=expected, do="put one beside source.yaml by hand"
-        )
+        do = "put one beside source.yaml by hand"
+        raise InputError(f"{path}, files", found=found, expected=expected, do=do)
     return source

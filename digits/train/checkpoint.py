@@ -90,13 +90,9 @@ class Checkpoint:
         package = Path(__file__).parents[1]
         for source in sorted([*package.glob("train/*.py"), *package.glob("core/*.py")]):
             digest.update(source.read_bytes())
-        for part in (
-            *(split.digest() for split in self.splits),
-            keras.__version__,
-            tf.__version__,
-            np.__version__,
-        ):
-            digest.update(part if isinstance(part, bytes) else part.encode())
+        for split in self.splits:
+            digest.update(split.digest())
+        digest.update(f"{keras.__version__} {tf.__version__} {np.__version__}".encode())
         return digest.hexdigest()
 
 

@@ -88,9 +88,6 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
 
     Layer by layer, with ONNX's own helpers: Keras's export goes through tf2onnx, which would take each
     training a third of a second.
-
-    Raises:
-        NotImplementedError: a layer that this doesn't know.
     """
     nodes: list[NodeProto] = []
     tensors: list[TensorProto] = []
@@ -99,9 +96,7 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
     def add(operation: str, layer: str, *values: NDArray[np.float32]) -> None:
         nonlocal flowing
         names = [f"{layer}/{name}" for name in ("weights", "bias")[: len(values)]]
-        tensors.extend(
-            numpy_helper.from_array(value, name) for value, name in zip(values, names, strict=True)
-        )
+        tensors.extend(map(numpy_helper.from_array, values, names))
         output = f"{layer}/{operation}"
         nodes.append(helper.make_node(operation, [flowing, *names], [output], name=output))
         flowing = output
@@ -114,13 +109,8 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
                 add("Flatten", layer.name)
             case keras.layers.Dense():
                 add("Gemm", layer.name, layer.kernel.numpy(), layer.bias.numpy())
-                match layer.activation.__name__:
-                    case "linear":
-                        pass
-                    case "relu":
-                        add("Relu", layer.name)
-                    case other:
-                        raise NotImplementedError(f"the activation {other} in ONNX")
+                if layer.activation is keras.activations.relu:
+                    add("Relu", layer.name)
             case keras.layers.BatchNormalization():
                 factor, offset = normalization(layer)
                 add("Mul", f"{layer.name}/factor", factor)
@@ -139,9 +129,8 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", model.output_shape[1]])],
         tensors,
     )
-    exported = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", ONNX_OPSET)], ir_version=ONNX_IR
-    )
+    opsets = [helper.make_opsetid("", ONNX_OPSET)]
+    exported = helper.make_model(graph, opset_imports=opsets, ir_version=ONNX_IR)
     checker.check_model(exported, full_check=True)
     with replacing(path) as partial:
         partial.write_bytes(exported.SerializeToString(deterministic=True))

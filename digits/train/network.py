@@ -45,15 +45,11 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
             layers.append(keras.layers.BatchNormalization(momentum=0.95, name=f"normalize_{number}"))
             layers.append(keras.layers.ReLU(name=f"relu_{number}"))
         if recipe.dropout:
-            layers.append(
-                keras.layers.Dropout(recipe.dropout, seed=seed(number, 1), name=f"dropout_{number}")
-            )
+            dropout_seed = seed(number, 1)
+            layers.append(keras.layers.Dropout(recipe.dropout, seed=dropout_seed, name=f"dropout_{number}"))
     start = keras.initializers.GlorotUniform(seed(0, 0)) if recipe.hidden_units else "zeros"
-    layers.append(
-        keras.layers.Dense(
-            classes, kernel_initializer=start, kernel_regularizer=regularizer, name=OUTPUT_LAYER
-        )
-    )
+    settings = {"kernel_initializer": start, "kernel_regularizer": regularizer}
+    layers.append(keras.layers.Dense(classes, **settings, name=OUTPUT_LAYER))
     return keras.Sequential(layers, name="classifier")
 
 

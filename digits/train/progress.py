@@ -11,13 +11,7 @@ ROW = "{:>8} {:6} {:6} {:8.4f} {:11.4f} {:7.3f} {:10.3f} {:7.4f} {:10.4f} {:>7}"
 
 
 class Progress:
-    """Prints periods as they end, and how long the rest will take.
-
-    Args:
-        model: its name; trainings may print side by side.
-        steps: of the whole training.
-        done: of these, by an earlier process.
-    """
+    """Prints periods of a model as they end, and how long the rest will take; ``done`` steps lie behind."""
 
     def __init__(self, model: str, steps: int, *, done: int) -> None:
         self.model, self.steps, self.done = model, steps, done

@@ -14,7 +14,6 @@ from digits.core.examples import Examples
 from digits.core.history import History, Period, Score
 from digits.core.params import Recipe
 from digits.core.snapshots import Snapshot, Snapshots
-from digits.core.variables import Variable
 from digits.train.backend import keras, tf
 from digits.train.batches import batches
 from digits.train.checkpoint import Checkpoint
@@ -28,24 +27,17 @@ DIVERGED = 10.0
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training leaves.
-
-    Attributes:
-        model: takes images ``float32 [n, height, width]`` in 0–``pixel_maximum``, gives logits
-            ``[n, classes]``.
-        history: a row of figures for each period.
-        snapshots: of the first layer.
-    """
+    """A network from images ``[n, height, width]``, 0–``pixel_maximum``, to logits, and how it came to be."""
 
     model: "keras.Model"
     history: History
     snapshots: Snapshots
 
     @property
-    def variables(self) -> list[Variable]:
-        """What was learnt, layer by layer."""
+    def variables(self) -> list[tuple[str, str, int]]:
+        """Name, shape and count of the numbers learnt, layer by layer: the rows of variables.csv."""
         return [
-            Variable(each.path, " × ".join(map(str, each.shape)), math.prod(each.shape))
+            (each.path, " × ".join(map(str, each.shape)), math.prod(each.shape))
             for each in self.model.trainable_variables
         ]
 
@@ -65,17 +57,9 @@ def train(
     distorted on the way, the learning rate may fall along a cosine (Loshchilov and Hutter 2017), and
     the network may be that of the weights' running averages (Polyak and Juditsky 1992).
 
-    Args:
-        recipe: the network and its training.
-        train: what it learns from.
-        validation: what it is scored on beside.
-        report: called after each period.
-        checkpoint: where to go on from, and to keep what was reached from time to time. It changes
-            nothing of what the training ends with.
-
-    Raises:
-        InputError: the training can't succeed: its loss is no number or far beyond that of guessing, or
-            all images get one answer.
+    ``report`` is called after each period. ``checkpoint`` is where to go on from, and to keep what was
+    reached from time to time; it changes nothing of what the training ends with. An InputError says that the
+    training can't succeed: its loss is no number or far beyond guessing, or all images get one answer.
     """
     new = partial(
         build,
@@ -180,23 +164,23 @@ def _optimizer(recipe: Recipe) -> "keras.optimizers.Optimizer":
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
     settings: dict[str, Any] = {
-        "adagrad": {"initial_accumulator_value": recipe.initial_accumulator},
-        "adam": {},
-        "adamw": {"weight_decay": recipe.weight_decay},  # Loshchilov and Hutter (2019)
-        "sgd": {"momentum": recipe.momentum},
-    }[recipe.optimizer]
-    kinds = keras.optimizers
-    kind = {"adagrad": kinds.Adagrad, "adam": kinds.Adam, "adamw": kinds.AdamW, "sgd": kinds.SGD}
-    optimizer = kind[recipe.optimizer](
-        rate,
-        clipnorm=recipe.clip_norm,
-        use_ema=recipe.averaging > 0,
-        ema_momentum=recipe.averaging,
-        **settings,
-    )
-    if recipe.optimizer == "adamw":
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+        "learning_rate": rate,
+        "clipnorm": recipe.clip_norm,
+        "use_ema": recipe.averaging > 0,
+        "ema_momentum": recipe.averaging,
+    }
+    match recipe.optimizer:
+        case "adagrad":
+            accumulator = recipe.initial_accumulator
+            return keras.optimizers.Adagrad(initial_accumulator_value=accumulator, **settings)
+        case "adam":
+            return keras.optimizers.Adam(**settings)
+        case "adamw":  # Loshchilov and Hutter (2019)
+            optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **settings)
+            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+            return optimizer
+        case "sgd":
+            return keras.optimizers.SGD(momentum=recipe.momentum, **settings)
 
 
 def scorer(model: Any) -> Callable[[Examples], Score]:
@@ -209,9 +193,8 @@ def scorer(model: Any) -> Callable[[Examples], Score]:
     def score(examples: Examples) -> Score:
         losses, correct = [], 0
         for start in range(0, len(examples), SCORING_BATCH):
-            images, labels = (
-                part[start : start + SCORING_BATCH] for part in (examples.images, examples.labels)
-            )
+            batch = examples.take(slice(start, start + SCORING_BATCH))
+            images, labels = batch.images, batch.labels
             logits = compiled(tf.constant(images)).numpy().astype(np.float64)
             highest = logits.max(axis=1)
             likelihoods = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest

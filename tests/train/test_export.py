@@ -113,15 +113,9 @@ def test_an_onnx_file_says_what_it_takes_and_gives(model: Any, tmp_path: Path) -
     assert shapes == {"images": ["n", 2, 3], "logits": ["n", 3]}
 
 
-@pytest.mark.parametrize(
-    ("layer", "named"),
-    [
-        (keras.layers.Softmax(name="odd"), r"the layer odd \(Softmax\)"),
-        (keras.layers.Dense(2, activation="tanh"), "the activation tanh"),
-    ],
-)
-def test_a_layer_that_onnx_is_not_taught_is_named(layer: Any, named: str, tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((2, 3)), keras.layers.Flatten(), layer])
-    with pytest.raises(NotImplementedError, match=named):
+def test_a_layer_that_onnx_is_not_taught_is_named(tmp_path: Path) -> None:
+    layers = [keras.Input((2, 3)), keras.layers.Flatten(), keras.layers.Softmax(name="odd")]
+    model = keras.Sequential(layers)
+    with pytest.raises(NotImplementedError, match=r"the layer odd \(Softmax\)"):
         save_onnx(model, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())

@@ -9,10 +9,10 @@ from digits.cli.json_files import read_json
 from digits.cli.state import mixed
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
+from digits.core.files import read_csv, reading
 from digits.core.model_input import ModelInput
 from digits.core.predictions import Predictions
 from digits.core.sources import Source, load_source
-from digits.core.variables import Variable, load_variables
 from digits.core.yaml_files import read_mapping
 from digits.evaluate.environment import FILE as ENVIRONMENT
 from digits.evaluate.scores import SPLITS, Scores, load_scores
@@ -25,7 +25,7 @@ class Model:
     Attributes:
         name: as in params.yaml.
         recipe: the parameters of its training, by key.
-        variables: what was learnt.
+        variables: what was learnt: name, shape as ``64 × 100``, and how many numbers.
         scores: by split.
         predictions: by split.
         model_input: the images that it takes.
@@ -33,7 +33,7 @@ class Model:
 
     name: str
     recipe: dict[str, Any]
-    variables: list[Variable]
+    variables: list[tuple[str, str, int]]
     scores: dict[str, Scores]
     predictions: dict[str, Predictions]
     model_input: ModelInput
@@ -41,7 +41,7 @@ class Model:
     @property
     def numbers(self) -> int:
         """The number of learnt values, in all variables."""
-        return sum(variable.numbers for variable in self.variables)
+        return sum(numbers for _, _, numbers in self.variables)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +97,14 @@ def _model(name: str, params: dict[str, Any], root: Path, validation: Examples) 
         raise InputError(
             path, found=found, expected=f"those of the data, {excerpt(names)}", do="dvc repro train"
         )
+    with reading(path.with_name("variables.csv"), "train"):
+        table = read_csv(path.with_name("variables.csv"))
+        numbers = map(int, table["numbers"])
+        variables = list(zip(table["name"], table["shape"], numbers, strict=True))
     return Model(
         name=name,
         recipe={key.removeprefix(prefix): params[key] for key in params if key.startswith(prefix)},
-        variables=load_variables(path.with_name("variables.csv")),
+        variables=variables,
         scores=load_scores(root / f"predictions/{name}/scores.json"),
         predictions={
             split: Predictions.load(root / f"predictions/{name}/{split}.csv", names) for split in SPLITS
