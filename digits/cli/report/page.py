@@ -16,8 +16,7 @@ from digits.cli.history import FIGURES, read_experiments
 from digits.cli.output import check_page
 from digits.cli.report.card import write_cards
 from digits.cli.report.network import load_network
-from digits.cli.report.pictures import digit_url, picture
-from digits.cli.report.rendering import environment, words
+from digits.cli.report.rendering import digit_url, environment, picture, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.report.sweeps import sweeps
 from digits.cli.significance import SIGNIFICANT, mcnemar
@@ -38,11 +37,7 @@ NAMED = 3
 
 
 def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
-    """Write the models' cards and the page, print its address, and open it if asked to; return 0.
-
-    Raises:
-        InputError: the pipeline hasn't run.
-    """
+    """Write the models' cards and the page, print its address, and open it if asked to; return 0."""
     check_page(output)
     results = read_results(root)
     warn(results.mixed)
@@ -96,7 +91,7 @@ def page(results: Results, root: Path) -> str:
         changes=git(root, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"),
         experiments=rows,
         experiment_params=[experiment.params for experiment in history],
-        scale=_scale(rows),
+        lowest=_lowest(rows),
         experiment_models=list(dict.fromkeys(model for row in rows for model in row.models)),
         experiment_figures=list(FIGURES),
         experiment_notes=[MARK, *verdicts(rows)],
@@ -145,12 +140,8 @@ def _difference(models: list[Model]) -> str:
 
 
 def _kind(model: Model) -> str:
-    hidden = model.recipe["hidden_units"]
-    return (
-        f"a dense network of {' and '.join(map(str, hidden))} hidden units"
-        if hidden
-        else "a linear classifier"
-    )
+    units = " and ".join(map(str, model.recipe["hidden_units"]))
+    return f"a dense network of {units} hidden units" if units else "a linear classifier"
 
 
 def _curves(history: History) -> str:
@@ -176,15 +167,14 @@ def _confused(answers: Predictions) -> str:
 
 def _verdicts(units: Path) -> str:
     """Count the dead, noise and alike units after the last step; empty without a hidden layer."""
-    table = read_csv(units) if units.is_file() else {"step": [], "verdict": []}
-    rows = list(zip(table["step"], table["verdict"], strict=True))
-    last = [verdict for step, verdict in rows if step == rows[-1][0]]
+    table = read_csv(units)
+    steps = table["step"]
+    last = [verdict for step, verdict in zip(steps, table["verdict"], strict=True) if step == steps[-1]]
     counts = (f"{last.count(verdict)} {verdict}" for verdict in ("dead", "noise", "alike"))
     return f"{', '.join(counts)} of {len(last)} units" if last else ""
 
 
-def _scale(rows: list[Row]) -> dict[str, float]:
-    """The ends of the axis on which the experiments' validation accuracies lie: tenths, or twentieths."""
+def _lowest(rows: list[Row]) -> float:
+    """The left end, a twentieth, of the axis on which the experiments' validation accuracies lie."""
     shown = [value for row in rows for each in row.models.values() if (value := each["validation_accuracy"])]
-    low = math.floor(min(shown, default=0) * 20) / 20
-    return {"low": min(low, 0.95), "high": 1.0}
+    return min(math.floor(min(shown, default=0) * 20) / 20, 0.95)

@@ -7,7 +7,6 @@ from typing import Any
 from digits.cli.flattening import recorded_params
 from digits.cli.json_files import read_json
 from digits.cli.state import mixed
-from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
 from digits.core.files import read_csv, reading
 from digits.core.model_input import ModelInput
@@ -20,16 +19,7 @@ from digits.evaluate.scores import SPLITS, Scores, load_scores
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One model: its parameters, what it learnt, and how good it is.
-
-    Attributes:
-        name: as in params.yaml.
-        recipe: the parameters of its training, by key.
-        variables: what was learnt: name, shape as ``64 × 100``, and how many numbers.
-        scores: by split.
-        predictions: by split.
-        model_input: the images that it takes.
-    """
+    """One model; the variables are name, shape as ``64 × 100``, and count of numbers."""
 
     name: str
     recipe: dict[str, Any]
@@ -40,23 +30,12 @@ class Model:
 
     @property
     def numbers(self) -> int:
-        """The number of learnt values, in all variables."""
         return sum(numbers for _, _, numbers in self.variables)
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A whole run.
-
-    Attributes:
-        source: the description of the data source.
-        params: all parameters of the run, by dotted key.
-        rows: how many images each split holds.
-        environment: the content of metrics/environment.json; empty if there is none.
-        models: in the order of dvc.yaml.
-        validation: the validation split.
-        mixed: what is not of one run, in a sentence; empty if all is.
-    """
+    """A whole run: ``params`` by dotted key, ``rows`` by split; ``mixed`` says what is of another run."""
 
     source: Source
     params: dict[str, Any]
@@ -90,24 +69,17 @@ def read_results(root: Path) -> Results:
 
 def _model(name: str, params: dict[str, Any], root: Path, validation: Examples) -> Model:
     names, prefix = validation.class_names, f"train.{name}."
-    path = root / "models" / name / "input.json"
-    model_input = ModelInput.load(path)
-    if model_input.class_names != names:
-        found = f"classes {excerpt(model_input.class_names)}"
-        raise InputError(
-            path, found=found, expected=f"those of the data, {excerpt(names)}", do="dvc repro train"
-        )
-    with reading(path.with_name("variables.csv"), "train"):
-        table = read_csv(path.with_name("variables.csv"))
+    folder = root / "predictions" / name
+    path = root / "models" / name / "variables.csv"
+    with reading(path, "train"):
+        table = read_csv(path)
         numbers = map(int, table["numbers"])
         variables = list(zip(table["name"], table["shape"], numbers, strict=True))
     return Model(
         name=name,
         recipe={key.removeprefix(prefix): params[key] for key in params if key.startswith(prefix)},
         variables=variables,
-        scores=load_scores(root / f"predictions/{name}/scores.json"),
-        predictions={
-            split: Predictions.load(root / f"predictions/{name}/{split}.csv", names) for split in SPLITS
-        },
-        model_input=model_input,
+        scores=load_scores(folder / "scores.json"),
+        predictions={split: Predictions.load(folder / f"{split}.csv", names) for split in SPLITS},
+        model_input=ModelInput.load(path.with_name("input.json")),
     )

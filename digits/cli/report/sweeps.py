@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from digits.cli.report.pictures import Picture, picture
+from digits.cli.report.rendering import Picture, picture
 from digits.cli.sweep.results import FOLDER, Results
 from digits.core.errors import InputError
 

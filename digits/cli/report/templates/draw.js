@@ -13,29 +13,20 @@
 
   // ---- Networks -------------------------------------------------------------------------------
 
-  const decoded = ({shape, numbers}) => ({
-    shape,
-    values: new Float32Array(Uint8Array.from(atob(numbers), letter => letter.charCodeAt(0)).buffer),
-  });
-
-  // A row vector times a matrix [rows, columns].
-  const product = (vector, {shape: [rows, columns], values}) => {
-    const sums = new Float64Array(columns);
-    for (let row = 0; row < rows; row++) {
-      if (vector[row] === 0) continue;
-      for (let column = 0; column < columns; column++) sums[column] += vector[row] * values[row * columns + column];
-    }
-    return Float32Array.from(sums);
-  };
-  const plus = (vector, {values}) => vector.map((value, i) => value + values[i % values.length]);
+  const decoded = numbers => new Float32Array(Uint8Array.from(atob(numbers), letter => letter.charCodeAt(0)).buffer);
 
   // Each takes one image's values, and the tensors that belong to the operation.
   const OPERATIONS = {
-    Add: plus,
+    Add: (vector, offsets) => vector.map((value, i) => value + offsets[i]),
     Flatten: vector => vector,
-    Gemm: (vector, weights, bias) => bias ? plus(product(vector, weights), bias) : product(vector, weights),
-    MatMul: product,
-    Mul: (vector, {values}) => vector.map((value, i) => value * values[i % values.length]),
+    Gemm: (vector, weights, bias) => {
+      const sums = Float64Array.from(bias), columns = bias.length;
+      vector.forEach((value, row) => {
+        for (let column = 0; column < columns; column++) sums[column] += value * weights[row * columns + column];
+      });
+      return Float32Array.from(sums);
+    },
+    Mul: (vector, factors) => vector.map((value, i) => value * factors[i % factors.length]),
     Relu: vector => vector.map(value => Math.max(value, 0)),
   };
 
@@ -115,18 +106,14 @@
   const width = Math.max(22, 450 / input.box);
   pen.style.width = pen.style.height = `${width / size * 100}%`;
   const context = canvas.getContext("2d", {willReadFrequently: true});
+  Object.assign(context, {lineWidth: width, lineCap: "round", fillStyle: "#fff"});
   let place = {x: size / 2, y: size / 2}, down = false, image = null;
 
   const stroke = to => {
-    context.lineWidth = width;
-    context.lineCap = "round";
     context.beginPath();
     context.moveTo(place.x, place.y);
-    context.lineTo(to.x, to.y);
+    context.lineTo(to.x + 0.001, to.y); // a line without length would not be drawn
     context.stroke();
-    context.beginPath(); // a line without length is not drawn
-    context.arc(to.x, to.y, width / 2, 0, 2 * Math.PI);
-    context.fill();
     place = to;
   };
 
@@ -145,17 +132,16 @@
     $("evidence").hidden = !image || !linear;
     if ($("evidence").hidden) return;
     const answers = logits(linear.network, image), chosen = $("evidence-class").value;
-    const of = chosen === "" ? answers.indexOf(Math.max(...answers)) : Number(chosen);
-    const blank = logits(linear.network, image.map(() => 0));
+    const label = chosen === "" ? answers.indexOf(Math.max(...answers)) : Number(chosen);
+    const {"scale/weights": [scale], "logits/weights": weights} = linear.network.tensors;
     const evidence = image.map((value, i) => {
-      if (value === 0) return 0;
-      const changes = logits(linear.network, image.map((_, j) => i === j ? value : 0)).map((logit, j) => logit - blank[j]);
-      return changes[of] - sum(changes) / changes.length;
+      const ofPixel = weights.slice(i * answers.length, (i + 1) * answers.length);
+      return value * scale * (ofPixel[label] - sum(ofPixel) / answers.length);
     });
     const most = Math.max(...evidence.map(Math.abs)) || 1, total = sum(evidence);
     paint($("evidence-picture"), evidence.map(value => value / most), [84, 39, 136], [179, 88, 6]);
     $("evidence-text").textContent = `In all, the drawing's pixels speak ${total < 0 ? "against" : "for"} ` +
-      `“${input.class_names[of]}” with ${Math.abs(total).toFixed(2)} nats, compared with the mean of all classes.`;
+      `“${input.class_names[label]}” with ${Math.abs(total).toFixed(2)} nats, compared with the mean of all classes.`;
   };
 
   const answer = () => {
@@ -189,9 +175,7 @@
   };
 
   const clear = () => {
-    context.fillStyle = "#fff";
     context.fillRect(0, 0, size, size);
-    context.fillStyle = "#000";
     down = false;
     answer();
   };

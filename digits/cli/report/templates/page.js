@@ -25,7 +25,7 @@
   // Mistakes by model, true class and answer.
   const filter = document.getElementById("filter"), tiles = every(".tile");
   const showTiles = () => {
-    const chosen = Object.entries(Object.fromEntries(new FormData(filter)));
+    const chosen = [...new FormData(filter)];
     for (const tile of tiles) tile.hidden = chosen.some(([key, value]) => value && tile.dataset[key] !== value);
     document.getElementById("filtered").textContent =
       `${tiles.filter(tile => !tile.hidden).length} of ${tiles.length} pictures are shown.`;
@@ -41,9 +41,9 @@
       const order = {none: "ascending", ascending: "descending", descending: "none"}[head.ariaSort];
       heads.forEach(other => { other.ariaSort = other === head ? order : "none"; });
       const sign = {ascending: 1, descending: -1, none: 0}[order];
-      const [text, body] = [row => row.cells[column].textContent, table.tBodies[0]];
+      const text = row => row.cells[column].textContent;
       const compared = (x, y) => x - y || x.localeCompare(y); // numbers as numbers
-      body.append(...[...rows].sort((a, b) => sign * compared(text(a), text(b))));
+      table.tBodies[0].append(...[...rows].sort((a, b) => sign * compared(text(a), text(b))));
     }));
   }
 })();
