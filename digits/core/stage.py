@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
+#: Where the project's own code is, in Python's words.
+_OWN = ("__main__", "digits", "stages")
 #: The process that started this one: DVC, or the shell that DVC started.
 _PARENT = os.getppid()
 #: What the stage began with: the content of its code by file, and its part of params.yaml by key.
@@ -32,22 +34,16 @@ def run(main: Callable[..., None], params: str = "") -> NoReturn:
     """Call a stage's ``main`` with the words of the command line, and end the process.
 
     ``params`` is the key of params.yaml that the stage goes by, as in dvc.yaml; ``{model}`` in it is the
-    argument of that name.
-
-    Errors that the user can fix (bad input, a full disk) end in one line each and exit status 1;
-    anything else is a mistake in this project and keeps its traceback.
+    argument of that name. Errors that the user can fix (bad input, a full disk) end in one line each and exit
+    status 1; anything else is a mistake in this project and keeps its traceback.
     """
     escape_unprintable()
     stage, given = os.environ.get("DVC_STAGE"), sys.argv[1:]
     wanted = [name for name in inspect.signature(main).parameters if name != "root"]
     try:
         if len(given) != len(wanted):
-            raise InputError(
-                "command line",
-                found=f"{len(given)} arguments ({' '.join(given) or 'none'})",
-                expected=", ".join(wanted) or "none",
-                do="see the first line of the stage's script",
-            )
+            found, do = f"{len(given)} arguments", "see the first line of the stage's script"
+            raise InputError("command line", found=found, expected=", ".join(wanted) or "none", do=do)
         own = [module for name, module in sys.modules.items() if name.split(".")[0] in _OWN]
         files = [file for module in own if (file := getattr(module, "__file__", None))]
         keys = [params.format(**dict(zip(wanted, given, strict=True)))] if params else []
@@ -68,11 +64,9 @@ def run(main: Callable[..., None], params: str = "") -> NoReturn:
 
 
 def check_unchanged() -> None:
-    """To be called before outputs are put in their place, and from time to time while a stage works.
+    """Raise an InputError if the stage's parameters or code were edited, or its DVC was killed.
 
-    Raises:
-        InputError: the stage's parameters or code were edited since it began, or the DVC that waited for it
-            was killed: a later run may have made the outputs anew.
+    To be called before outputs are put in their place, and from time to time while a stage works.
     """
     if not _began:
         return  # a test, or somebody's own script, has called a stage's main
@@ -86,10 +80,6 @@ def check_unchanged() -> None:
         expected = "none before its end, when DVC records these files as they are then"
         do = "run dvc repro again, which takes the edit"
         raise InputError(", ".join(names), found=found, expected=expected, do=do)
-
-
-#: Where the project's own code is, in Python's words.
-_OWN = ("__main__", "digits", "stages")
 
 
 def _now(name: str) -> Any:

@@ -12,14 +12,11 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from digits.cli.report.rendering import environment, words
+from digits.cli.report.rendering import environment
 from digits.cli.report.results import Model, Results
 from digits.core.files import replacing
 from digits.core.sources import Source
 from digits.evaluate.metrics import METRICS
-
-#: How many pairs of classes are named.
-CONFUSED = 5
 
 
 def write_cards(results: Results, root: Path) -> None:
@@ -41,19 +38,13 @@ def card(model: Model, results: Results) -> str:
     return jinja.get_template("card.md").render(
         model=model,
         results=results,
-        source=results.source,
         kind="a dense neural network" if hidden else "a linear classifier",
-        kind_sentence=(
-            f"A dense network with hidden layers of {words(hidden)} units (ReLU)."
-            if hidden
-            else "Multinomial logistic regression on the pixels."
-        ),
-        licence=results.source.licence or "not stated",
+        hidden=hidden,
         front_matter=Markup(_front_matter(model, results, of_digits)),  # noqa: S704  # YAML, written by PyYAML
         of_digits=of_digits,
         class_names=Markup(", ").join(map(_escaped, names)),
         metrics=[metric for metric in METRICS.values() if metric.name != "accuracy"],
-        confused=Counter((names[a], names[p]) for a, p in pairs if a != p).most_common(CONFUSED),
+        confused=Counter((names[a], names[p]) for a, p in pairs if a != p).most_common(5),
     )
 
 

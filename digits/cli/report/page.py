@@ -32,8 +32,6 @@ from digits.evaluate.scores import SPLITS
 MOST_NUMBERS = 500_000
 #: Pictures of mistakes of each model.
 MISTAKES = 150
-#: Changed parameters of a model that the experiments' table names.
-NAMED = 3
 
 
 def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
@@ -68,7 +66,7 @@ def page(results: Results, root: Path) -> str:
     ]
     model_input = results.models[0].model_input
     history, left_out = read_experiments(root)
-    rows = describe(history, named=NAMED)
+    rows = describe(history, named=3)
     keys = dict.fromkeys(key for model in results.models for key in model.recipe)
     template = environment(autoescape=True).get_template("page.html")
     return template.render(

@@ -19,7 +19,6 @@ def environment(**options: Any) -> Environment:
     options |= {"undefined": StrictUndefined, "keep_trailing_newline": True}
     jinja = Environment(loader=PackageLoader("digits.cli.report"), **options)  # noqa: S701  # callers escape
     jinja.filters |= {"figure": "{:.4f}".format, "thousands": "{:,}".format, "words": words}
-    jinja.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     return jinja
 
 

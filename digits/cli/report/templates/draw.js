@@ -11,8 +11,6 @@
   // Half to even, as Python and NumPy round.
   const round = value => Math.abs(value) % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value);
 
-  // ---- Networks -------------------------------------------------------------------------------
-
   const decoded = numbers => new Float32Array(Uint8Array.from(atob(numbers), letter => letter.charCodeAt(0)).buffer);
 
   // Each takes one image's values, and the tensors that belong to the operation.
@@ -38,11 +36,9 @@
   };
 
   const softmax = values => {
-    const powers = values.map(value => Math.exp(value - Math.max(...values)));
+    const highest = Math.max(...values), powers = values.map(value => Math.exp(value - highest));
     return powers.map(power => power / sum(powers));
   };
-
-  // ---- Framing --------------------------------------------------------------------------------
 
   const bicubic = x => {
     x = Math.abs(x);
@@ -94,8 +90,6 @@
     const place = mass ? "centre of mass" : "middle";
     return {image, note: `ink of ${wide} × ${tall} scaled to ${w} × ${h}, placed by its ${place}`};
   };
-
-  // ---- The board ------------------------------------------------------------------------------
 
   const $ = id => document.getElementById(id);
   const {input, models} = JSON.parse($("networks").textContent);
