@@ -50,11 +50,8 @@ def main() -> None:
                 seconds = mean(result.seconds for result in results)
                 ratio = seconds / course_seconds.setdefault(model, seconds)
                 speed = recipe.steps * recipe.batch_size / seconds
-                print(
-                    f"{name} {model}: {accuracies(results, len(splits['test']))},"
-                    f" {seconds:.1f} s, ÷ course = {ratio:.1f}, {speed:,.0f} images per second",
-                    flush=True,
-                )
+                cost = f"{seconds:.1f} s, ÷ course = {ratio:.1f}, {speed:,.0f} images per second"
+                print(f"{name} {model}: {accuracies(results, len(splits['test']))}, {cost}", flush=True)
 
 
 def make_splits(project: Path) -> dict[str, Examples]:

@@ -14,12 +14,8 @@ def main(root: Path = Path()) -> None:
     source = load_source(root, name)
     print(f"{name}: {source.title} (licence: {source.licence or 'not stated'})")
     check_unchanged()
-    fetch(
-        source_files(source).values(),
-        root / "data/raw" / name,
-        own=root / FOLDER / name,
-        mirror=os.environ.get("DIGITS_MIRROR"),
-    )
+    own, raw, mirror = root / FOLDER / name, root / "data/raw" / name, os.environ.get("DIGITS_MIRROR")
+    fetch(source_files(source).values(), raw, own=own, mirror=mirror)
 
 
 if __name__ == "__main__":

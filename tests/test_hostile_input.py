@@ -1,6 +1,5 @@
 """Names, commits and pictures made to do harm: refused in one line, or taken for the text that they are."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -79,10 +78,3 @@ def test_the_model_card_escapes_what_it_shows(run: Path) -> None:
     assert yaml.safe_load(front)["license_name"] == "x"  # of an id's letters
     assert "<" not in text
     assert "](" not in text.replace("\\]", "")  # no link and no picture
-
-
-def test_an_input_json_of_other_classes(run: Path) -> None:
-    path = run / "models/linear/input.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"class_names": ["a", "b"]}))
-    with pytest.raises(InputError, match=r"input\.json: found classes .*, expected those of"):
-        read_results(run)

@@ -31,15 +31,8 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, own: Path, mirror: str |
 
     A file that is there already is kept if its checksum is right, or if it has none.
 
-    Args:
-        files: the published ones, and those of one's own, which are checked where they are.
-        folder: is made if it isn't there.
-        own: the folder that paths of one's own files begin in.
-        mirror: a folder or URL tried before the URLs of files that come from the network.
-
-    Raises:
-        InputError: no mirror has one of the files; the line names every URL and why it failed.
-        OSError: ``folder`` can't be written.
+    Files of one's own are checked in the folder ``own``. A ``mirror``, a folder or URL, is tried before the
+    URLs of files that come from the network. An InputError names every URL and why it failed.
     """
     pooch.get_logger().setLevel(logging.WARNING)  # it says in four lines what is printed here in one
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns before each retry
@@ -51,10 +44,8 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, own: Path, mirror: str |
             continue
         published.add(path := folder / file.name)
         _fetch_one(file, folder, mirror)
-        if file.checksum:
-            print(f"{file.name}: the checksum is right")
-        else:
-            print(f"{file.name}: sha256:{pooch.file_hash(path)} (none is published; source.yaml can pin it)")
+        unpinned = f"sha256:{pooch.file_hash(path)} (none is published; source.yaml can pin it)"
+        print(f"{file.name}: {'the checksum is right' if file.checksum else unpinned}")
     if not published:  # DVC warns of an empty folder
         published.add(path := folder / "README.txt")
         path.write_text(f"All files of this data set are read in data/sources/{own.name}.\n")

@@ -17,11 +17,7 @@ BATCH = 100
 
 
 def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
-    """The network's logits ``float32 [n, classes]`` for ``images`` ``[n, height, width]``.
-
-    Raises:
-        InputError: the file isn't a LiteRT model, or takes images of another size.
-    """
+    """The network's logits ``float32 [n, classes]`` for ``images`` ``[n, height, width]``."""
     from ai_edge_litert.interpreter import Interpreter
 
     parts: list[NDArray[np.float32]] = []

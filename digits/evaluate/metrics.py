@@ -26,12 +26,7 @@ def _scikit_learn() -> Any:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network answers for labelled images.
-
-    Attributes:
-        labels: the true classes, ``[n]``.
-        probabilities: of each class, ``float64 [n, classes]``, in rows that sum to 1.
-    """
+    """Probabilities ``float64 [n, classes]`` that a network gives images of true classes ``labels [n]``."""
 
     labels: Labels
     probabilities: NDArray[np.float64]
@@ -58,14 +53,9 @@ class Answers:
 
     def predictions(self, class_names: tuple[str, ...]) -> Predictions:
         """The same as a table to save: of the classes, the true one and the likeliest."""
-        images = np.arange(len(self.labels))
-        return Predictions(
-            class_names,
-            self.labels.astype(np.intp),
-            self.predicted,
-            self.probabilities[images, self.labels],
-            self.probabilities[images, self.predicted],
-        )
+        images, actual = np.arange(len(self.labels)), self.labels.astype(np.intp)
+        of_actual, confidence = self.probabilities[images, actual], self.probabilities.max(axis=1)
+        return Predictions(class_names, actual, self.predicted, of_actual, confidence)
 
 
 def accuracy(answers: Answers) -> float:

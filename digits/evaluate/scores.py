@@ -22,14 +22,7 @@ SPLITS = ("validation", "test")
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's figures on one split.
-
-    Attributes:
-        metrics: all of :data:`digits.evaluate.metrics.METRICS`, by name.
-        accuracy_interval: the 95 % interval of the accuracy (Wilson's).
-        examples: how many images.
-        classes: the figures of each class.
-    """
+    """A model's figures on a split of ``examples`` images; the accuracy's interval is Wilson's, of 95 %."""
 
     metrics: dict[str, float]
     accuracy_interval: Interval
@@ -39,8 +32,8 @@ class Scores:
     @classmethod
     def of(cls, answers: Answers, class_names: tuple[str, ...]) -> "Scores":
         right, examples = int(answers.right.sum()), len(answers.labels)
-        classes = per_class(answers, class_names)
-        return cls(evaluate(answers), wilson_interval(right, examples), examples, classes)
+        interval = wilson_interval(right, examples)
+        return cls(evaluate(answers), interval, examples, per_class(answers, class_names))
 
 
 def save_metrics(scores: dict[str, Scores], path: Path) -> None:
@@ -55,11 +48,7 @@ def save_scores(scores: dict[str, Scores], path: Path) -> None:
 
 
 def load_scores(path: Path) -> dict[str, Scores]:
-    """Read what :func:`save_scores` wrote, by split.
-
-    Raises:
-        InputError: the file is missing or damaged, or has other metrics than :data:`METRICS`.
-    """
+    """Read what :func:`save_scores` wrote, by split; it must have all :data:`METRICS` and no other."""
     with reading(path, "evaluate"):
         scores = parse_scores(path.read_bytes())
         if any(found.metrics.keys() != METRICS.keys() for found in scores.values()):
@@ -68,11 +57,7 @@ def load_scores(path: Path) -> dict[str, Scores]:
 
 
 def parse_scores(content: bytes) -> dict[str, Scores]:
-    """The content of a file that :func:`save_scores` wrote, by split; an older one may have other metrics.
-
-    Raises:
-        ValueError: it is damaged.
-    """
+    """The content of a file that :func:`save_scores` wrote, by split; an older one may have other metrics."""
     scores = _BY_SPLIT.validate_json(content)
     if set(scores) != set(SPLITS):
         raise ValueError(f"splits {', '.join(scores)}")

@@ -73,15 +73,10 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str)
     if count <= 30:
         for row, column in zip(*np.nonzero(matrix), strict=True):
             share = shares[row, column]
-            ax.text(
-                column,
-                row,
-                f"{share:.2f}".removeprefix("0") if share >= 0.005 else "<.01",
-                ha="center",
-                va="center",
-                fontsize=10,
-                color="white" if share > 0.5 else "black",
-            ).set_in_layout(False)  # it lies within the axes, and measuring takes time
+            words = f"{share:.2f}".removeprefix("0") if share >= 0.005 else "<.01"
+            color = "white" if share > 0.5 else "black"
+            text = ax.text(column, row, words, ha="center", va="center", fontsize=10, color=color)
+            text.set_in_layout(False)  # it lies within the axes, and measuring takes time
     return figure
 
 

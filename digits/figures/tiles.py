@@ -18,14 +18,8 @@ from digits.figures.style import EDGE, LINE, TITLE, TITLE_WIDTH
 class Tiles:
     """Pictures on a grid in one image, whose unit is the pictures' pixel and whose y axis points down.
 
-    One image for all of them: with one for each, drawing a hundred takes nearly three times as long.
-
-    Args:
-        height: of a picture.
-        width: of a picture.
-        columns: pictures in a row.
-        cell: inches that a picture is wide.
-        lines: room for so many lines of text over each picture.
+    One image for all of them: with one for each, a hundred take nearly three times as long. A picture
+    is ``cell`` inches wide, with room for so many ``lines`` of text over it.
     """
 
     height: int

@@ -32,10 +32,7 @@ def read_source(source: Source, *, own: Path, raw: Path) -> tuple[Examples, Exam
     """Return the source's training examples and, where it has some, its test examples.
 
     They are upright, with light ink and labels from 0, whatever source.yaml says of the files. One's own are
-    in the folder ``own``, those that were fetched in ``raw``.
-
-    Raises:
-        InputError: a file is damaged or a row is wrong; the line names the file and the row.
+    in the folder ``own``, those that were fetched in ``raw``. An InputError names a wrong file and row.
     """
     files = source_files(source)
     paths = [own / file.urls[0] if file.is_own else raw / file.name for file in files.values()]

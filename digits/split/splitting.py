@@ -32,15 +32,11 @@ def split(
     same whatever ``rows`` and ``validation_fraction`` are.
 
     Args:
-        examples: what the source has for training.
-        test: what the source has for testing; kept as it is.
+        examples, test: what the source has for training, and for testing, which is kept as it is.
         rows: how many of ``examples`` to use; all if there are fewer, or if None.
         validation_fraction: of these rows, in (0, 1).
         test_fraction: of all examples, in (0, 1); used only if ``test`` is None.
         seed: of both shuffles.
-
-    Raises:
-        InputError: a split, or a class of the training split, would be without examples.
     """
     if test is None:
         examples, test = _carve_out(examples, test_fraction, seed)
@@ -48,25 +44,16 @@ def split(
     order = np.random.default_rng(seed).permutation(count)
     validation_count = round(count * validation_fraction)
     if not 0 < validation_count < count:
-        raise InputError(
-            "params.yaml, data.validation_fraction",
-            found=f"{validation_fraction} of {count} rows, which leaves a split empty",
-            expected="both train and validation to have rows",
-            do="change the fraction, or data.rows",
-        )
-    splits = Splits(
-        train=examples.take(order[: count - validation_count]),
-        validation=examples.take(order[count - validation_count :]),
-        test=test,
-    )
+        where, expected = "params.yaml, data.validation_fraction", "both train and validation to have rows"
+        found = f"{validation_fraction} of {count} rows, which leaves a split empty"
+        raise InputError(where, found=found, expected=expected, do="change the fraction, or data.rows")
+    train, validation = np.split(order, [count - validation_count])
+    splits = Splits(examples.take(train), examples.take(validation), test)
     missing = [name for name, rows in splits.train.rows_per_class().items() if rows == 0]
     if missing:
-        raise InputError(
-            "data/splits/train.npz",
-            found=f"no example of class {', '.join(missing)} in {len(splits.train)} rows",
-            expected="some of every class",
-            do="raise data.rows, or in source.yaml set first_label, or name only the classes of the data",
-        )
+        found = f"no example of class {', '.join(missing)} in {len(splits.train)} rows"
+        do = "raise data.rows, or in source.yaml set first_label, or name only the classes of the data"
+        raise InputError("data/splits/train.npz", found=found, expected="some of every class", do=do)
     return splits
 
 
@@ -76,19 +63,12 @@ def _carve_out(examples: Examples, fraction: float, seed: int) -> tuple[Examples
     from sklearn.model_selection import train_test_split
 
     try:
-        rest, carved = train_test_split(
-            np.arange(len(examples)),
-            test_size=fraction,
-            random_state=seed,
-            stratify=examples.labels,
-        )
+        options = {"test_size": fraction, "random_state": seed, "stratify": examples.labels}
+        rest, carved = train_test_split(np.arange(len(examples)), **options)
     except ValueError as error:
-        raise InputError(
-            "params.yaml, data.test_fraction",
-            found=f"{fraction} of {len(examples)} rows ({error})",
-            expected="a stratified test split to be possible",
-            do="change the fraction, or give the source a test file",
-        ) from None
+        where, found = "params.yaml, data.test_fraction", f"{fraction} of {len(examples)} rows ({error})"
+        expected, do = "a stratified split to be possible", "change it, or give the source a test file"
+        raise InputError(where, found=found, expected=expected, do=do) from None
     return examples.take(np.sort(rest)), examples.take(np.sort(carved))
 
 

@@ -24,9 +24,8 @@ class Distorter:
         self.size = height, width
         rows, columns = np.mgrid[:height, :width].astype(np.float32)
         self.down, self.right = rows - (height - 1) / 2, columns - (width - 1) / 2
-        self.spread_rows, self.spread_columns = (
-            _spread(side, augmentation.elastic_scale) for side in (height, width)
-        )
+        self.spread_rows = _spread(height, augmentation.elastic_scale)
+        self.spread_columns = _spread(width, augmentation.elastic_scale)
 
     def __call__(self, images: Images, random: np.random.Generator) -> Distorted:
         """Distorted copies ``float32 [n, height, width]``, in the range of the images.

@@ -26,14 +26,10 @@ INTERVAL = 15.0
 
 
 class Checkpoint:
-    """A folder with the last state of one training.
+    """A folder with the last state of one training, and the periods and snapshots behind it.
 
     A state is of use only to the training that left it: the same recipe, examples, code and libraries.
     Any other is passed over, and replaced when this training keeps its first.
-
-    Attributes:
-        periods: those behind the state; none: there is no state.
-        snapshots: those behind the state.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, *splits: Examples) -> None:
@@ -48,10 +44,9 @@ class Checkpoint:
                 content = BytesIO((folder / "variables.npz").read_bytes())
                 with np.load(content, allow_pickle=False) as archive:
                     variables = list(archive.values())
-                snapshots = Snapshots.load(folder / "snapshots.npz").taken
+                snapshots = list(Snapshots.load(folder / "snapshots.npz").taken)
                 self.periods += History.load(folder / "history.csv").periods
-                self.snapshots += snapshots
-                self.variables += variables
+                self.snapshots, self.variables = snapshots, variables
 
     @property
     def step(self) -> int:

@@ -68,10 +68,8 @@ def save_tflite(model: "keras.Model", path: Path) -> None:
 
     What it learnt goes in as constants: turning variables into them takes the converter as long again.
     """
-    learnt, other = (
-        [tf.constant(variable.numpy()) for variable in variables]
-        for variables in (model.trainable_variables, model.non_trainable_variables)
-    )
+    learnt = [tf.constant(variable.numpy()) for variable in model.trainable_variables]
+    other = [tf.constant(variable.numpy()) for variable in model.non_trainable_variables]
 
     def logits(images: Any) -> Any:
         return model.stateless_call(learnt, other, images, training=False)[0]
