@@ -1,5 +1,6 @@
 """Build a dense network from its recipe."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
         return int(np.random.SeedSequence([recipe.seed, layer, use]).generate_state(1)[0])
 
     regularizer = keras.regularizers.L1L2(recipe.l1, recipe.l2) if recipe.l1 or recipe.l2 else None
+    dense = partial(keras.layers.Dense, kernel_regularizer=regularizer)
     layers = [
         keras.Input((height, width), name="images"),
         keras.layers.Rescaling(1 / pixel_maximum, name="scale"),
@@ -32,15 +34,9 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
     if recipe.input_dropout:
         layers.append(keras.layers.Dropout(recipe.input_dropout, seed=seed(0, 1), name="input_dropout"))
     for number, units in enumerate(recipe.hidden_units, start=1):
-        layers.append(
-            keras.layers.Dense(
-                units,
-                activation=None if recipe.normalization else "relu",
-                kernel_initializer=keras.initializers.GlorotUniform(seed(number, 0)),
-                kernel_regularizer=regularizer,
-                name=f"hidden_{number}",
-            )
-        )
+        start = keras.initializers.GlorotUniform(seed(number, 0))
+        activation = None if recipe.normalization else "relu"
+        layers.append(dense(units, activation=activation, kernel_initializer=start, name=f"hidden_{number}"))
         if recipe.normalization:
             layers.append(keras.layers.BatchNormalization(momentum=0.95, name=f"normalize_{number}"))
             layers.append(keras.layers.ReLU(name=f"relu_{number}"))
@@ -48,8 +44,7 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
             dropout_seed = seed(number, 1)
             layers.append(keras.layers.Dropout(recipe.dropout, seed=dropout_seed, name=f"dropout_{number}"))
     start = keras.initializers.GlorotUniform(seed(0, 0)) if recipe.hidden_units else "zeros"
-    settings = {"kernel_initializer": start, "kernel_regularizer": regularizer}
-    layers.append(keras.layers.Dense(classes, **settings, name=OUTPUT_LAYER))
+    layers.append(dense(classes, kernel_initializer=start, name=OUTPUT_LAYER))
     return keras.Sequential(layers, name="classifier")
 
 
