@@ -12,14 +12,11 @@ Split = Literal["train", "validation"]
 
 @dataclass(frozen=True)
 class Score:
-    """The figures of a network on one split.
+    """The figures of a network on one split; losses are means over examples, in nats.
 
-    Attributes:
-        log_loss: mean negative log-probability of the true class, in nats.
-        log_loss_of_predicted_classes: the figure that the course's notebook prints: the log loss
-            of one-hot predicted classes, as if the network were sure of each. It is the error
-            rate times a constant, ``-ln(2.2e-16) = 36.04``, at which scikit-learn clips.
-        accuracy: share of examples whose likeliest class is the true one.
+    ``log_loss_of_predicted_classes`` is the figure that the course's notebook prints: the log loss of one-hot
+    predicted classes, as if the network were sure of each. It is the error rate times a constant,
+    ``-ln(2.2e-16) = 36.04``, at which scikit-learn clips.
     """
 
     log_loss: float

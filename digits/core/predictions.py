@@ -15,15 +15,7 @@ COLUMNS = ("actual", "predicted", "probability_of_actual", "probability_of_predi
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The answers to ``n`` images, in their order.
-
-    Attributes:
-        class_names: what the numbers of ``actual`` and ``predicted`` stand for.
-        actual: the true classes, ``[n]``.
-        predicted: the likeliest ones, ``[n]``.
-        probability_of_actual: that the network gave the true class, ``[n]`` in 0–1.
-        confidence: the probability that it gave its answer, ``[n]`` in 0–1.
-    """
+    """The answers to ``n`` images, in their order; ``confidence`` is the probability of ``predicted``."""
 
     class_names: tuple[str, ...]
     actual: NDArray[np.intp]

@@ -19,12 +19,7 @@ class Bin(NamedTuple):
 
 
 def bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
-    """Answers in :data:`BINS` bins of equal width; empty ones are left out.
-
-    Args:
-        confidence: the probability that each answer was given, ``[n]`` in 0–1.
-        right: whether it is the true class, ``[n]``.
-    """
+    """Answers ``[n]``, by their probabilities, in :data:`BINS` bins of equal width; empty ones are left out."""
     number = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
     return [
         Bin(

@@ -34,11 +34,7 @@ def save_description(examples: Examples, folder: Path, name: str) -> None:
 
 
 def pixel_position(pixel: int, examples: Examples) -> tuple[int, int]:
-    """Row and column of a pixel numbered from 1, row by row.
-
-    Raises:
-        InputError: the images have no such pixel.
-    """
+    """Row and column of a pixel numbered from 1, row by row; an InputError if the images have none."""
     count = examples.height * examples.width
     if not 1 <= pixel <= count:
         where, expected = "params.yaml, explore.pixel", f"a pixel of {examples.height} × {examples.width}"

@@ -47,11 +47,7 @@ class Results:
 
 
 def read_results(root: Path) -> Results:
-    """The results in the workspace, with the parameters that dvc.lock says they came from.
-
-    Raises:
-        InputError: the pipeline hasn't run, or a file of it is missing or damaged.
-    """
+    """The results in the workspace, with the parameters that dvc.lock says they came from."""
     lock = read_mapping(root / "dvc.lock")
     params, stages = recorded_params(lock), lock["stages"]
     (names,) = [entry["models"] for entry in read_mapping(root / "dvc.yaml")["vars"] if "models" in entry]
