@@ -19,7 +19,7 @@ class Bin(NamedTuple):
 
 
 def bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
-    """Answers ``[n]``, by their probabilities, in :data:`BINS` bins of equal width; empty ones are left out."""
+    """Answers ``[n]``, by confidence, in :data:`BINS` bins of equal width; empty ones are left out."""
     number = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
     return [
         Bin(
