@@ -36,12 +36,9 @@ def main(name: str | None, *, root: Path = Path()) -> int:
     document = read_recipe(name, root)
     validated(Params, document, path=FOLDER / f"{name}.yaml")
     document["data"]["source"] = load_params(root).data.source
-    current = read_mapping(root / FILE)
     for model, section in read_params(root)["train"].items():
         document["train"].setdefault(model, section)
-    write_params(document, root, title=_first_line(root / FOLDER / f"{name}.yaml"))
-    for line in changes(flat(current), flat(read_mapping(root / FILE))) or ["nothing to change"]:
-        show(f"params.yaml: {line}")
+    write_and_show(document, root, title=_first_line(root / FOLDER / f"{name}.yaml"))
     return 0
 
 
@@ -115,14 +112,17 @@ def _load(path: Path) -> Any:
     return _yaml().load(text)
 
 
-def write_params(document: Any, root: Path, *, title: str | None = None) -> None:
-    """Write params.yaml as DVC writes it, with another first line if ``title`` is given."""
+def write_and_show(document: Any, root: Path, *, title: str | None = None) -> None:
+    """Write params.yaml as DVC writes it, with another first line if ``title`` is given; say what changed."""
+    current = read_mapping(root / FILE)
     with replacing(root / FILE) as partial:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
             _yaml().dump(document, file)
         if title:
             _, _, rest = partial.read_text(encoding="utf-8").partition("\n")
             partial.write_text(f"{title}\n{rest}", encoding="utf-8", newline="\n")
+    for line in changes(flat(current), flat(read_mapping(root / FILE))) or ["nothing to change"]:
+        show(f"params.yaml: {line}")
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
