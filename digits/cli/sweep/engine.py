@@ -47,8 +47,9 @@ def connected(address: str | None, cores: int | None = None) -> Iterator[str]:
             if address:
                 _join(address)
             else:
+                os.environ["RAY_TMPDIR"] = folder
                 # Ray would keep a token in the home folder otherwise.
-                os.environ |= {"RAY_TMPDIR": folder, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
                 ray.init("local", num_cpus=cores, include_dashboard=False, **QUIET)
             here, do = versions(), "install the same requirements.txt on all nodes"
             for node in (node for node in ray.nodes() if node["Alive"]):
