@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from digits.cli.framing import MOST_PIXELS, frame
+from digits.cli.framing import frame
 from digits.cli.output import show
 from digits.cli.predict import predict, read_picture
 from digits.cli.report import card, page
@@ -31,7 +31,6 @@ def test_text_steers_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 def test_a_large_picture_gets_the_answer_of_a_small_one(tmp_path: Path) -> None:
     large = stroke((2_400, 1_800), (400, 600, 1600, 1000))
-    assert large.width * large.height > MOST_PIXELS
     large.save(tmp_path / "a.png")
     found, plain = frame(read_picture(str(tmp_path / "a.png")), TAKES), frame(stroke(), TAKES)
     assert found

@@ -140,8 +140,7 @@ def run_sweep(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="A Ray cluster: host:6379 from one of its nodes, ray://host:10001 from anywhere. "
-            "This machine alone, if not given.",
+            help="A Ray cluster, from one of its nodes; this machine alone, if not given.",
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")] = False,
@@ -150,9 +149,9 @@ def run_sweep(
 
     The validation split alone judges them. What is done is written down trial by trial.
     """
-    from digits.cli.sweep.run import main
+    from digits.cli.sweep.commands import run
 
-    sys.exit(main(name, trials=trials, workers=workers, address=address, resume=resume))
+    sys.exit(run(name, trials, workers, address, resume))
 
 
 @sweep.command("apply")
@@ -166,9 +165,9 @@ def apply_sweep(
 
     Comments and other settings stay as they are.
     """
-    from digits.cli.sweep.apply import main
+    from digits.cli.sweep.commands import apply
 
-    sys.exit(main(name, trial=trial))
+    sys.exit(apply(name, trial))
 
 
 @app.command()

@@ -110,7 +110,7 @@ def _inks(channel: Image.Image) -> tuple[Values, Values]:
     edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     level = np.median(edge)
     if np.mean(np.abs(edge - level) < PAPER / 2) > 0.85 and np.mean(np.abs(values - level) < PAPER / 2) > 0.6:
-        low = high = np.float32(level)  # one colour, as of drawings and scans
+        low = high = np.full_like(values, level)  # one colour, as of drawings and scans
     else:
         size = [max(1, round(side * min(1, GRID / max(channel.size)))) for side in channel.size]
         small = channel.resize(size, Image.Resampling.BOX)
@@ -120,7 +120,8 @@ def _inks(channel: Image.Image) -> tuple[Values, Values]:
             np.asarray(small.filter(extreme(3)).resize(channel.size, Image.Resampling.BILINEAR), np.float32)
             for extreme in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
         )
-    return np.clip(low - values, 0, None), np.clip(values - high, 0, None)
+    light = np.maximum(low / max(low.max(), 1), 1 / 3)  # ink in the shade is as black
+    return np.clip((low - values) / light, 0, None), np.clip(values - high, 0, None)
 
 
 def _most(ink: Values) -> float:
@@ -164,11 +165,9 @@ def _written(ink: Values, noise: float) -> Written | None:
     part = counts & ~at_edge & (gap < 0.15) & ((beside < 0) | (share < 0.5) | (gap < 0.05))
     part[main] = True
     other = counts & ~part & (share > 0.4) & (weight > 0.2 * weight[main])
-    warnings = {
-        "ink touches the picture's edge": at_edge[main] or (other & at_edge).any(),
-        f"{1 + (other & ~at_edge).sum()} things are written": (other & ~at_edge).any(),
-        "ink fills the picture": mask.mean() > 0.5,
-    }
+    edges, others = at_edge[main] or (other & at_edge).any(), int((other & ~at_edge).sum())
+    warnings = ["ink touches the picture's edge"] if edges else []
+    warnings += [f"{1 + others} things are written"] if others else []
     mask = part[labels]
     full = float(np.percentile(ink[mask], 95))
     if full < PAPER:
@@ -178,8 +177,7 @@ def _written(ink: Values, noise: float) -> Written | None:
     mask &= ink > INK
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    told = tuple(text for text, holds in warnings.items() if holds)
-    return Written(ink[box[1] : box[3], box[0] : box[2]], box, "", told, float(weight[main]))
+    return Written(ink[box[1] : box[3], box[0] : box[2]], box, "", tuple(warnings), float(weight[main]))
 
 
 def _lines(mask: Mask) -> Mask:
@@ -196,7 +194,7 @@ def _level_lines(mask: Mask, stroke: float) -> Mask:
     through = _in_rows(mask, 0.8, ends=True) & (runs <= max(2, max(mask.shape) / 25))
     if through.any():  # the ink on a line is thicker
         through &= runs <= 1.5 * np.median(runs[through]) + 1
-    return through | _in_rows(thin, 0.6, ends=False)
+    return np.asarray(through | _in_rows(thin, 0.6, ends=False))
 
 
 def _in_rows(mask: Mask, least: float, *, ends: bool) -> Mask:

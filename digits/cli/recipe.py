@@ -32,13 +32,10 @@ def main(name: str | None, *, root: Path = Path()) -> int:
         return 0
     document = read_recipe(name, root)
     validated(Params, document, path=FOLDER / f"{name}.yaml")
-    before = flat(read_mapping(root / FILE))
     document["data"]["source"] = load_params(root).data.source
     for model, section in read_params(root)["train"].items():
         document["train"].setdefault(model, section)
-    write_params(document, root, title=_first_line(root / FOLDER / f"{name}.yaml"))
-    for line in changes(before, flat(read_mapping(root / FILE))) or ["nothing to change"]:
-        show(f"params.yaml: {line}")
+    write_and_show(document, root, title=_first_line(root / FOLDER / f"{name}.yaml"))
     return 0
 
 
@@ -85,13 +82,15 @@ def _load(path: Path) -> Any:
     return YAML().load(text)
 
 
-def write_params(document: Any, root: Path, *, title: str | None = None) -> None:
-    """Write params.yaml as DVC writes it, with another first line if ``title`` is given."""
-    text = io.StringIO()
+def write_and_show(document: Any, root: Path, *, title: str | None = None) -> None:
+    """Write params.yaml as DVC writes it, with another first line if ``title`` is given; say what changed."""
+    before, text = flat(read_mapping(root / FILE)), io.StringIO()
     YAML().dump(document, text)
     first, _, rest = text.getvalue().partition("\n")
     with replacing(root / FILE) as partial:
         partial.write_text(f"{title or first}\n{rest}", encoding="utf-8", newline="\n")
+    for line in changes(before, flat(read_mapping(root / FILE))) or ["nothing to change"]:
+        show(f"params.yaml: {line}")
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

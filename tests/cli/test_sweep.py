@@ -1,26 +1,20 @@
-"""Sweeps without a cluster: their files, the search, a trial, the results."""
+"""Sweeps without Ray's processes: their files, a trial, the results, the figures."""
 
-import dataclasses
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
 from digits.cli.report.sweeps import sweeps as shown_sweeps
-from digits.cli.sweep import apply
+from digits.cli.sweep.commands import apply
 from digits.cli.sweep.definition import Sweep, load_sweep
-from digits.cli.sweep.engine import run_trial
-from digits.cli.sweep.results import Results, Trial, results_key
-from digits.cli.sweep.run import _check_committed
-from digits.cli.sweep.search import Search
+from digits.cli.sweep.results import EMPTY, Results, Trial
 from digits.core.errors import InputError
 from digits.core.params import load_params
 from digits.train.framing import measure_framing
@@ -28,17 +22,23 @@ from stages import train
 from tests import tiny
 from tests.conftest import REPOSITORY
 from tests.exports import digest_of_weights
-from tests.finished import commit
 
 SHORT: dict[str, Any] = {"steps": 20, "periods": 10, "snapshots": [], "batch_size": 5}
 SPACE: dict[str, Any] = {
     "hidden_units": {"choices": [[4], [3, 3]]},
     "normalization": {"choices": [None, "batch"]},
     "learning_rate": {"log_range": [0.001, 0.1]},
-    "batch_size": {"range": [5, 15], "step": 5},
+    "batch_size": {"range": [5, 15]},
     "augmentation.shift": {"range": [0.0, 1.0]},
 }
-SPLITS = tiny.examples(60), tiny.examples(40, seed=1)
+VALUES: dict[str, Any] = {
+    "hidden_units": [3, 3],
+    "normalization": None,
+    "learning_rate": 0.02,
+    "batch_size": 6,
+    "augmentation.shift": 0.5,
+}
+SPLITS = {"train": tiny.examples(60), "validation": tiny.examples(40, seed=1)}
 
 
 def settle(root: Path, **settings: Any) -> None:
@@ -52,7 +52,7 @@ def settle(root: Path, **settings: Any) -> None:
 def root(tmp_path: Path) -> Path:
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
     settle(tmp_path, **SHORT)
-    for name, examples in zip(("train", "validation"), SPLITS, strict=True):
+    for name, examples in SPLITS.items():
         examples.save(tmp_path / f"data/splits/{name}.npz")
     return tmp_path
 
@@ -65,13 +65,18 @@ def loaded(root: Path, **settings: Any) -> Sweep:
     return load_sweep("mine", load_params(root), root)
 
 
-def finished(number: int, sweep: Sweep, loss: float = 0.5, **changes: Any) -> Trial:
-    """A made-up finished trial."""
+def empty(root: Path, **settings: Any) -> Results:
+    """The results of a sweep, none of whose trials ended."""
+    made_of: dict[str, Any] = {"data": {"source": "tiny"}, "code": "ab", "versions": {"keras": "3"}}
+    folder, parameters = root / "metrics/sweeps/mine", load_params(root).recipe("dnn")
+    return Results(folder=folder, sweep=loaded(root, **settings), parameters=parameters, **made_of)
+
+
+def ended(loss: float, state: str = "complete", **more: Any) -> Trial:
+    """A made-up trial that ended."""
     figures = {"validation_log_loss": loss, "validation_accuracy": 1 - loss}
     figures |= {"train_log_loss": loss, "train_accuracy": 1 - loss}
-    parameters = Search(sweep).ask(number)
-    trial = Trial(number, parameters, "complete", [loss] * 10, figures, "ab", 1.5, "1.2.3.4:5")
-    return dataclasses.replace(trial, **changes)
+    return EMPTY | {"state": state, **figures, **VALUES, "learning_rate": loss / 10, **more}
 
 
 class TestDefinition:
@@ -83,13 +88,12 @@ class TestDefinition:
         ("key", "dimension", "expected"),
         [
             ("learning", {"choices": [1]}, "space.learning: found an unknown key"),
-            ("seed", {"choices": [1, 2]}, "without seed"),
-            ("dropout", {"range": [0.1, 0.1]}, "space.dropout: found [0.1, 0.1], expected the lower end"),
-            ("dropout", {"range": [0.1, 0.2], "step": 0.5}, "expected it beside a range, and shorter"),
+            ("augmentation.turn", {"choices": [1]}, "space.augmentation.turn: found an unknown key"),
+            ("seed", {"choices": [1, 2]}, "set seeds instead"),
+            ("dropout", {"range": [0.2, 0.1]}, "space.dropout: found [0.2, 0.1], expected the lower end"),
             ("dropout", {}, "found nothing, expected one of choices, range and log_range"),
             ("learning_rate", {"log_range": [0.0, 0.2]}, "expected ends above 0"),
             ("batch_size", {"range": [1.5, 3]}, "space.batch_size: found 1.5"),
-            ("batch_size", {"range": [1, 3], "step": 0.5}, "batch_size.step: found 0.5"),
             ("optimizer", {"choices": ["adam", "sdg"]}, "space.optimizer: found 'sdg'"),
             ("steps", {"range": [20, 25]}, "found 10 periods of 25 steps"),
         ],
@@ -111,150 +115,123 @@ class TestDefinition:
 
 
 class TestSearch:
-    def test_trials_lie_in_the_space_and_depend_on_seed_and_number_only(self, root: Path) -> None:
-        sweep = loaded(root, search="random")
-        other = Search(loaded(root, search="random", seed=1))
-        forwards, backwards = Search(sweep), Search(sweep)
-        numbers = range(1, 31)
-        asked = {number: forwards.ask(number) for number in numbers}
-        assert asked == {number: backwards.ask(number) for number in reversed(numbers)}
-        assert asked != {number: other.ask(number) for number in numbers}
-        for found in asked.values():
+    def test_trials_lie_in_the_space_and_a_resumed_search_does_not_repeat_them(self, root: Path) -> None:
+        from digits.cli.sweep.search import from_optuna, optuna_search
+
+        results = empty(root, search="random", trials=20)
+        search = optuna_search(results)
+        asked = [from_optuna(search.suggest(str(number)) or {}) for number in range(20)]
+        for found in asked:
             assert found["hidden_units"] in ([4], [3, 3])
             assert found["normalization"] in (None, "batch")
             assert 0.001 <= found["learning_rate"] <= 0.1
-            assert found["batch_size"] in (5, 10, 15)
-            assert isinstance(found["batch_size"], int)
+            assert found["batch_size"] in range(5, 16)
             assert 0 <= found["augmentation.shift"] <= 1
-
-    @pytest.mark.parametrize("objective", ["log_loss", "accuracy"])
-    def test_a_resumed_search_knows_the_finished_trials(self, objective: str, root: Path) -> None:
-        sweep = loaded(root, stop_early={"periods": 1, "keep": 2}, objective=objective)
-        search, trials = Search(sweep), []
-        random = np.random.default_rng(0)
-        for number in range(1, 20):
-            parameters, values = search.ask(number), random.random(10).tolist()
-            last = next((at for at in range(1, 10) if not search.goes_on(number, at, values[at - 1])), 10)
-            state = "complete" if last == 10 else "stopped"
-            figures = {f"validation_{objective}": values[last - 1]}
-            trials.append(Trial(number, parameters, state, values[:last], figures))
-            search.tell(trials[-1])
-        assert {trial.state for trial in trials} == {"complete", "stopped"}
-        complete = [trial.objective(sweep) for trial in trials if trial.state == "complete"]
-        assert search.study.best_value == (max if objective == "accuracy" else min)(complete)
-        resumed = Search(sweep, trials)
-        assert resumed.importance() == pytest.approx(search.importance())
-        assert resumed.ask(20) == search.ask(20)
-        for period in (1, 2, 4, 8):
-            value = float(random.random())
-            assert resumed.goes_on(20, period, value) == search.goes_on(20, period, value)
+        assert from_optuna(optuna_search(results).suggest("a") or {}) == asked[0]
+        results.trials = [ended(0.3) | asked[0], ended(0.4, "failed") | asked[1]]
+        assert from_optuna(optuna_search(results).suggest("b") or {}) not in asked
 
 
 @pytest.mark.slow
 class TestTrial:
-    def run(
-        self, root: Path, goes_on: Callable[[int, float], bool] = lambda *_: True, **settings: Any
-    ) -> Trial:
-        sweep, base = loaded(root, **settings), load_params(root).recipe("dnn")
-        parameters = {key: dimension.ends[0] for key, dimension in sweep.space.items()}
-        return run_trial(1, parameters, sweep, base, SPLITS, goes_on=goes_on, worker="w")
+    def run(self, root: Path, **settings: Any) -> list[dict[str, Any]]:
+        """All that a trial of the first choices reports."""
+        from digits.cli.sweep.engine import run_trial
+
+        results, reports = empty(root, **settings), list[dict[str, Any]]()
+        config = {key: json.dumps(dimension.ends[0]) for key, dimension in results.sweep.space.items()}
+        run_trial(config, results, SPLITS, lambda report: reports.append(report["row"]))
+        return reports
 
     def test_it_ends_with_the_bytes_of_the_stage(self, root: Path) -> None:
         space = {"dropout": {"choices": [0.3]}, "augmentation.shift": {"choices": [1.0]}}
         self.run(root, space=space, seeds=[3])  # a training before it changes nothing
-        trial = self.run(root, space=space, seeds=[4])
-        assert trial.state == "complete"
+        *_, trial = reports = self.run(root, space=space, seeds=[4])
+        assert trial["state"] == "complete"
         settle(root, dropout=0.3, seed=4, augmentation={"shift": 1.0})
-        measure_framing(SPLITS[0]).save(root / "data/splits/input.json")
+        measure_framing(SPLITS["train"]).save(root / "data/splits/input.json")
         train.main("dnn", root)
-        assert digest_of_weights(root / "models/dnn/model.keras") == trial.weights
+        assert digest_of_weights(root / "models/dnn/model.keras") == trial["weights_sha256"]
         rows = (root / "models/dnn/history.csv").read_text().splitlines()[1:]
-        assert [row.split(",")[3] for row in rows] == [f"{loss:.6f}" for loss in trial.objectives]
+        losses = [f"{report['validation_log_loss']:.6f}" for report in reports]
+        assert [row.split(",")[3] for row in rows] == losses
 
     def test_of_more_seeds_it_gives_the_means(self, root: Path) -> None:
-        both, one, other = (self.run(root, seeds=seeds) for seeds in ([0, 1], [0], [1]))
-        means = {name: (one.figures[name] + other.figures[name]) / 2 for name in both.figures}
-        assert both.figures == pytest.approx(means, abs=2e-6)
-        assert one.weights != other.weights != both.weights
-        assert both.objectives == one.objectives
+        both, one, other = (self.run(root, seeds=seeds)[-1] for seeds in ([0, 1], [0], [1]))
+        loss = (one["validation_log_loss"] + other["validation_log_loss"]) / 2
+        assert both["validation_log_loss"] == pytest.approx(loss, abs=2e-6)
+        assert one["weights_sha256"] != other["weights_sha256"] != both["weights_sha256"]
 
-    def test_one_that_is_given_up_says_how_far_it_came(self, root: Path) -> None:
-        trial = self.run(root, lambda period, _: period < 4)
-        assert (trial.state, len(trial.objectives), trial.weights) == ("stopped", 4, "")
-        assert trial.figures["validation_log_loss"] == trial.objectives[-1]
-        assert self.run(root, lambda period, _: period < 10).state == "complete"  # after the last: not
+    def test_one_that_diverges_is_a_result(self, root: Path) -> None:
+        settle(root, optimizer="sgd")
+        (trial,) = self.run(root, space={"learning_rate": {"choices": [1e6]}})
+        assert (trial["state"], trial["last_period"]) == ("failed", 0)
+        assert trial["reason"].startswith("training, period 1: found")
 
 
 class TestResults:
     @pytest.fixture
     def results(self, root: Path) -> Results:
-        sweep, base = loaded(root), load_params(root).recipe("dnn")
-        results = Results(root / "metrics/sweeps/mine", sweep, base, "tiny", results_key(sweep, base, SPLITS))
-        failed: dict[str, Any] = {
-            "state": "failed",
-            "figures": {},
-            "objectives": [],
-            "weights": "",
-            "reason": "a, “b”",
-        }
-        stopped: dict[str, Any] = {"state": "stopped", "objectives": [0.3], "weights": ""}
-        trials = finished(1, sweep, 0.6), finished(2, sweep, 0.45), finished(3, sweep, **failed)
-        results.trials = {trial.number: trial for trial in (*trials, finished(4, sweep, 0.3, **stopped))}
+        results = empty(root)
+        trials = (
+            ended(0.6),
+            ended(0.45),
+            ended(float("nan"), "failed", reason="a, “b”"),
+            ended(0.3, "stopped"),
+        )
+        results.trials = [trial | {"trial": number} for number, trial in enumerate(trials, start=1)]
         results.write()
         return results
 
     def test_they_are_read_as_they_were_written(self, results: Results) -> None:
-        assert Results.load(results.folder) == results
-        assert results.best == results.trials[2]  # not the stopped one
+        assert str(Results.load(results.folder)) == str(results)  # not ==, for figures that are no number
+        assert results.best == results.trials[1]  # not the stopped one
         assert results.counts == {"complete": 2, "stopped": 1, "failed": 1}
 
-    def test_committed_results_are_read(self) -> None:
-        folder = REPOSITORY / "metrics/sweeps/dnn"
-        summary, results = json.loads((folder / "summary.json").read_text()), Results.load(folder)
-        assert results.counts == summary["trials"]
+    def test_committed_results_are_read_and_say_what_they_are_of(self) -> None:
+        results = Results.load(REPOSITORY / "metrics/sweeps/dnn")
         assert results.best is not None
-        best = {"trial": results.best.number, **results.best.figures}
-        assert best | {"parameters": results.best.parameters} == summary["best"]
-        assert Search(results.sweep, results.ordered).importance() == pytest.approx(summary["importance"])
+        assert results.data["source"] == "mnist"
+        assert {"python", "keras", "numpy", "optuna"} <= results.versions.keys()
 
-    def test_only_committed_results_are_replaced(self, results: Results, root: Path) -> None:
-        commit(root, "a sweep")
-        _check_committed(results.folder)
-        (results.folder / "history.png").touch()
-        with pytest.raises(InputError, match="found uncommitted results of an earlier run"):
-            _check_committed(results.folder)
-
-    def test_the_key_tells_sweeps_apart(self, results: Results, root: Path) -> None:
-        sweep, base = results.sweep, results.base
-        longer = sweep.model_copy(update={"trials": 99, "minutes": 3.0})
-        applied = base.model_copy(update={"hidden_units": [9], "seed": 5})
-        assert results_key(longer, applied, SPLITS) == results.key
+    def test_their_origin_leaves_out_what_is_searched(self, results: Results, root: Path) -> None:
+        applied = results.parameters.model_copy(update={"hidden_units": [9], "seed": 5})
+        longer = results.sweep.model_copy(update={"trials": 99, "minutes": 3.0})
+        same = results.model_copy(update={"parameters": applied, "sweep": longer})
+        assert same.origin == results.origin
         wider = loaded(root, space=SPACE | {"dropout": {"range": [0.0, 0.5]}})
-        longer_training, other = base.model_copy(update={"steps": 40}), tiny.examples(60, seed=5)
-        for changed in [(wider, base, SPLITS), (sweep, longer_training, SPLITS), (sweep, base, [other])]:
-            assert results_key(*changed) != results.key
+        other = results.parameters.model_copy(update={"steps": 40})
+        for part, value in {"sweep": wider, "parameters": other, "code": "cd"}.items():
+            changed = results.model_copy(update={part: value}).origin
+            assert [key for key in changed if changed[key] != results.origin[key]] in (
+                [part],
+                ["sweep", "parameters"],
+            )
 
     @pytest.mark.parametrize(
-        ("name", "old", "new"), [("trials.csv", "0.450000", "0.4x"), ("summary.json", '"key"', '"kex"')]
+        ("name", "old", "new"), [("trials.csv", "0.45", "0.4x"), ("summary.json", '"data"', '"date"')]
     )
     def test_a_damaged_file_is_an_error(self, name: str, old: str, new: str, results: Results) -> None:
         path = results.folder / name
         path.write_text(path.read_text().replace(old, new, 1))
-        with pytest.raises(InputError, match=r"sweeps/mine: found a damaged file .*git checkout"):
+        with pytest.raises(InputError, match=r"sweeps/mine: found .*git checkout"):
             Results.load(results.folder)
 
     def test_figures_are_drawn_and_the_page_shows_them(self, results: Results, root: Path) -> None:
-        search = Search(results.sweep, results.ordered)
-        assert search.importance() == {}  # of two complete trials
+        from digits.cli.sweep.search import draw
+
         (results.folder / "importance.png").touch()  # of an earlier run
-        search.draw(results.folder)
+        draw(results)
+        assert results.importance is None  # of three trials
         results.folder.with_name("damaged").mkdir()
         ((shown, figures),) = shown_sweeps(root)
-        assert shown == results
+        assert shown.best == results.best
         assert [text.partition(":")[0] for _, text in figures] == ["mine", "mine"]
-        results.trials |= {number: finished(number, results.sweep, 0.1 * number) for number in range(5, 9)}
-        Search(results.sweep, results.ordered).draw(results.folder)
-        assert len(list(results.folder.glob("*.png"))) == 3
+        results.trials += [ended(0.01 * number, "stopped") for number in range(1, 18)]
+        draw(results)
+        assert set(Results.load(results.folder).importance or ()) == set(SPACE)
+        ((_, figures),) = shown_sweeps(root)
+        assert "20 trials" in figures[2][1]  # all but the one that failed
 
     def test_apply_writes_all_parameters_and_keeps_comments(
         self, results: Results, root: Path, capsys: pytest.CaptureFixture[str]
@@ -263,33 +240,21 @@ class TestResults:
         settle(root, schedule="cosine", augmentation={"rotation": 30.0, "shift": 9.0})
         path.write_text(path.read_text().replace("steps: 20", "steps: 40 # why"))
         linear = load_params(root).recipe("linear")
-        assert apply.main("mine", trial=None, root=root) == 0
+        assert apply("mine", None, root) == 0
         assert "params.yaml: train.dnn.steps 40 → 20" in capsys.readouterr().out
-        (best,) = results.sweep.recipes(results.base, results.trials[2].parameters)
+        (best,) = results.sweep.recipes(results.parameters, results.searched(results.trials[1]))
         assert load_params(root).recipe("dnn") == best
         assert load_params(root).recipe("linear") == linear
         assert "steps: 20 # why" in path.read_text()
-        assert apply.main("mine", trial=1, root=root) == 0
-        shift = load_params(root).recipe("dnn").augmentation.shift
-        assert shift == results.trials[1].parameters["augmentation.shift"]
-
-    def test_apply_refuses_values_that_two_models_share(self, results: Results, root: Path) -> None:
-        path = root / "params.yaml"
-        before = path.read_text().replace("  linear:\n", "  linear: &base\n")
-        before = before.replace("  dnn:\n", "  dnn:\n    <<: *base\n")
-        path.write_text(before)
-        with pytest.raises(
-            InputError, match=r"params\.yaml, line \d+: found the alias \*base, expected values"
-        ):
-            apply.main("mine", trial=None, root=root)
-        assert path.read_text() == before
+        assert apply("mine", 1, root) == 0
+        assert load_params(root).recipe("dnn").learning_rate == pytest.approx(0.06)
 
     def test_apply_needs_a_trial_that_did_not_fail(self, results: Results, root: Path) -> None:
         for number in (3, 7):
             with pytest.raises(InputError, match=f"found no trial {number}, or one that failed"):
-                apply.main("mine", trial=number, root=root)
-        with pytest.raises(InputError, match=r"other/summary.json: found no such.*digits sweep run other"):
-            apply.main("other", trial=None, root=root)
+                apply("mine", number, root)
+        with pytest.raises(InputError, match=r"sweeps/other: found .*digits sweep run other"):
+            apply("other", None, root)
 
 
 def test_the_pipeline_and_other_commands_need_neither_ray_nor_optuna() -> None:

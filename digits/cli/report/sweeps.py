@@ -8,9 +8,9 @@ from digits.cli.sweep.results import FOLDER, Results
 from digits.core.errors import InputError
 
 FIGURES = {
-    "history.png": "the objective of each complete trial on validation, and the best so far",
-    "parallel.png": "a line for each complete trial through its parameters and its objective",
-    "importance.png": "how much each parameter matters to be among the best",
+    "history.png": "the objective that each trial reached on validation, and the best so far",
+    "parallel.png": "a line for each trial through its parameters and the objective that it reached",
+    "importance.png": "how much each parameter matters to be among the best, from {} trials",
 }
 
 
@@ -21,5 +21,6 @@ def sweeps(root: Path) -> Iterator[tuple[Results, list[tuple[Picture, str]]]]:
             results = Results.load(folder)
         except InputError:
             continue
-        figures = [(folder / name, f"{folder.name}: {text}") for name, text in FIGURES.items()]
+        ended = sum(trial["state"] != "failed" for trial in results.trials)
+        figures = [(folder / name, f"{folder.name}: {text.format(ended)}") for name, text in FIGURES.items()]
         yield results, [(picture(path), text) for path, text in figures if path.exists()]

@@ -1,132 +1,106 @@
 """The results of a sweep, small enough for git: metrics/sweeps/<name>/trials.csv and summary.json."""
 
-import csv
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from hashlib import sha256
+from importlib import metadata
+from math import inf, nan
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, Field
 
 from digits.cli.flattening import flat
 from digits.cli.sweep.definition import Sweep
 from digits.core.errors import InputError, excerpt
-from digits.core.examples import Examples
-from digits.core.files import write_csv, write_json
+from digits.core.files import replacing, write_json
 from digits.core.params import Recipe
+from digits.evaluate.environment import fingerprint
 
 FOLDER = Path("metrics/sweeps")
-#: The figures of a trial: split and metric.
+PACKAGE = Path(__file__).parents[2]
+#: The figures of a trial after its last period, means over the seeds.
 FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
-STATES = ("complete", "stopped", "failed")
-COLUMNS = ["trial", "state", *FIGURES, "seconds", "worker", "weights_sha256", "objectives", "reason"]
+Trial = dict[str, Any]  # a row of trials.csv; its state is complete, stopped or failed
+#: Its columns before those of the parameters.
+EMPTY: Trial = {"trial": 0, "state": "", **dict.fromkeys(FIGURES, nan), "last_period": 0, "seconds": 0.0}
+EMPTY |= {"worker": "", "weights_sha256": "", "reason": ""}
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A finished trial."""
-
-    number: int  # counted from 1
-    parameters: dict[str, Any]  # of the space, by their dotted keys
-    state: str  # complete, stopped (early) or failed
-    objectives: list[float] = field(default_factory=list)  # after each period of the first training
-    figures: dict[str, float] = field(default_factory=dict)  # after the last period, means over the seeds
-    weights: str = ""  # SHA-256 of the trained weights, if it is complete
-    seconds: float = 0.0
-    worker: str = ""
-    reason: str = ""  # why it failed
-
-    def objective(self, sweep: Sweep) -> float:
-        return self.figures[f"validation_{sweep.objective}"]
+def code() -> str:
+    """A digest of the code that trains."""
+    paths = sorted(path for room in ("core", "train") for path in (PACKAGE / room).glob("*.py"))
+    return sha256(b"".join(path.name.encode() + path.read_bytes() for path in paths)).hexdigest()
 
 
-@dataclass
-class Results:
-    """The finished trials of one sweep, in a folder."""
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that a sweep depends on."""
+    here, search = fingerprint(), {name: metadata.version(name) for name in ("optuna", "ray")}
+    return {"python": here["python"]["version"], **here["packages"], **search}
 
-    folder: Path
+
+class Results(BaseModel):
+    """The trials of one sweep that ended, in a folder, and all that they come from."""
+
+    folder: Path = Field(exclude=True)
     sweep: Sweep
-    base: Recipe  # the model's parameters in params.yaml
-    data: str  # name of the data source
-    key: str  # what results_key() gives
-    trials: dict[int, Trial] = field(default_factory=dict)  # by number
+    parameters: Recipe  # the model's in params.yaml
+    data: dict[str, str]
+    code: str = Field(default_factory=code)
+    versions: dict[str, str] = Field(default_factory=versions)
+    importance: dict[str, float] | None = None
+    trials: list[Trial] = Field(default_factory=list, exclude=True)
 
     @classmethod
     def load(cls, folder: Path) -> "Results":
         """Read what :meth:`write` wrote; a missing or damaged file raises an InputError."""
-        expected = "a sweep's results"
         try:
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-            sweep, base = Sweep.model_validate(summary["sweep"]), Recipe.model_validate(summary["base"])
-            results = cls(folder, sweep, base, summary["data"], summary["key"])
-            with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file):
-                    results.trials[int(row["trial"])] = _trial(row, sweep)
-            return results
-        except FileNotFoundError as error:
-            do = f"digits sweep run {folder.name}"
-            raise InputError(error.filename, found="no such file", expected=expected, do=do) from None
-        except (csv.Error, KeyError, TypeError, ValueError) as error:
-            found = f"a damaged file ({excerpt(error, 80)})"
-            raise InputError(folder, found=found, expected=expected, do="git checkout it") from None
+            types: dict[str, Any] = {name: type(value) for name, value in EMPTY.items()}
+            types |= dict.fromkeys(summary["sweep"]["space"], json.loads)
+            table = pd.read_csv(folder / "trials.csv", converters=types, na_filter=False)[[*types]]
+            return cls.model_validate(summary | {"folder": folder, "trials": table.to_dict("records")})
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            found, do = excerpt(error, 80), f"digits sweep run {folder.name}, or git checkout it"
+            raise InputError(folder, found=found, expected="a sweep's results", do=do) from None
 
-    def write(self, importance: dict[str, float] | None = None) -> None:
+    def write(self) -> None:
         """Write summary.json and trials.csv."""
-        best = self.best
-        summary = {
-            "key": self.key,
-            "data": self.data,
-            "sweep": self.sweep.model_dump(exclude_unset=True),
-            "base": self.base.model_dump(),
-            "trials": self.counts,
-            "best": {"trial": best.number, **best.figures, "parameters": best.parameters} if best else None,
-            "importance": importance or {},
-            "training_seconds": round(sum(trial.seconds for trial in self.ordered), 1),
-        }
-        write_json(self.folder / "summary.json", summary)
-        rows = [_row(trial) for trial in self.ordered]
-        write_csv(self.folder / "trials.csv", [*COLUMNS, *self.sweep.space], rows)
+        space, table = [*self.sweep.space], pd.DataFrame(self.trials)
+        best = self.best and {key: self.best[key] for key in ("trial", *FIGURES, *space)}
+        write_json(self.folder / "summary.json", {"counts": self.counts, "best": best} | self.model_dump())
+        table[space] = table[space].map(json.dumps)
+        with replacing(self.folder / "trials.csv") as partial:
+            table.to_csv(partial, index=False, na_rep="nan", lineterminator="\n")
 
-    @property
-    def ordered(self) -> list[Trial]:
-        return [self.trials[number] for number in sorted(self.trials)]
+    def line(self, trial: Trial) -> str:
+        """A trial in words."""
+        says = trial["reason"] or ", ".join(f"{name} {trial[name]:.4f}" for name in FIGURES[:2])
+        return f"trial {trial['trial']}, {trial['state']}: {says}; {self.searched(trial)}"
+
+    def searched(self, trial: Trial) -> dict[str, Any]:
+        """A trial's parameters of the space."""
+        return {key: trial[key] for key in self.sweep.space}
+
+    def objective(self, trial: Trial) -> float:
+        """What a trial reached; the worst of all, if it failed."""
+        worst = 0.0 if self.sweep.mode == "max" else inf
+        return worst if trial["state"] == "failed" else float(trial[f"validation_{self.sweep.objective}"])
 
     @property
     def counts(self) -> dict[str, int]:
-        return {state: sum(trial.state == state for trial in self.ordered) for state in STATES}
+        return Counter(trial["state"] for trial in self.trials)
 
     @property
     def best(self) -> Trial | None:
         """The complete trial with the best objective, the first of equal ones."""
-        complete = [trial for trial in self.ordered if trial.state == "complete"]
-        best = max if self.sweep.higher_is_better else min
-        return best(complete, key=lambda trial: trial.objective(self.sweep), default=None)
+        complete = [trial for trial in self.trials if trial["state"] == "complete"]
+        return (max if self.sweep.mode == "max" else min)(complete, key=self.objective, default=None)
 
-
-def results_key(sweep: Sweep, base: Recipe, splits: Sequence[Examples]) -> str:
-    """A digest of a sweep's settings, of the parameters that it doesn't search, and of the data."""
-    # The number of trials and the minutes may change between two runs of a sweep.
-    settings = sweep.model_dump_json(exclude={"trials", "minutes"}, exclude_defaults=True)
-    parameters = flat(base.model_dump(exclude={"seed"}))
-    fixed = {key: value for key, value in parameters.items() if key not in sweep.space}
-    digest = hashlib.sha256((settings + json.dumps(fixed)).encode())
-    for examples in splits:
-        digest.update(examples.digest())
-    return digest.hexdigest()
-
-
-def _row(trial: Trial) -> list[object]:
-    figures = [f"{value:.6f}" for value in trial.figures.values()] or [""] * len(FIGURES)
-    objectives = " ".join(f"{value:.6f}" for value in trial.objectives)
-    reason = " ".join(trial.reason.split())  # on one line
-    texts = [f"{trial.seconds:.1f}", trial.worker, trial.weights, objectives, reason]
-    return [trial.number, trial.state, *figures, *texts, *map(json.dumps, trial.parameters.values())]
-
-
-def _trial(row: dict[str, str], sweep: Sweep) -> Trial:
-    number, state, weights, seconds = int(row["trial"]), row["state"], row["weights_sha256"], row["seconds"]
-    parameters = {key: json.loads(row[key]) for key in sweep.space}
-    objectives = [float(value) for value in row["objectives"].split()]
-    figures = {name: float(row[name]) for name in FIGURES if state != "failed"}
-    outcome = state, objectives, figures, weights, float(seconds), row["worker"], row["reason"]
-    return Trial(number, parameters, *outcome)
+    @property
+    def origin(self) -> dict[str, Any]:
+        """All that decides what a trial of given parameters ends with."""
+        parts = self.model_dump(exclude={"importance": True, "sweep": {"trials", "minutes"}})
+        free = {*self.sweep.space, "seed"}
+        return parts | {"parameters": {k: v for k, v in flat(parts["parameters"]).items() if k not in free}}

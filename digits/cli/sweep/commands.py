@@ -1,0 +1,84 @@
+"""Search better parameters, and put them into params.yaml: digits sweep run, digits sweep apply"""
+
+import os
+import shutil
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from digits.cli.git import git
+from digits.cli.output import show
+from digits.cli.recipe import put, read_params, write_and_show
+from digits.cli.sweep.definition import load_sweep
+from digits.cli.sweep.results import FOLDER, Results
+from digits.core.errors import InputError
+from digits.core.examples import Examples
+from digits.core.params import load_params
+
+
+def run(
+    name: str, trials: int | None, workers: int | None, address: str | None, resume: bool, root: Path = Path()
+) -> int:
+    """Train the trials of a sweep; the exit status is 1 if none is complete, 130 if it was interrupted."""
+    params, folder = load_params(root), root / FOLDER / name
+    sweep = load_sweep(name, params, root).model_copy(update={"trials": trials} if trials else {})
+    splits = {name: Examples.load(root / f"data/splits/{name}.npz") for name in ("train", "validation")}
+    with Repo(str(root)) as repo:
+        if repo.status(targets=["split"], with_deps=True):
+            found, expected = "splits of other parameters or code", "those that dvc repro would train on"
+            raise InputError("data/splits", found=found, expected=expected, do="dvc repro split")
+    if not address:  # Ray then listens on the loopback interface alone, as on those systems
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    try:
+        from digits.cli.sweep.engine import connected, train_trials
+        from digits.cli.sweep.search import draw
+    except ImportError as error:
+        do = "pip install '.[sweep]', or make install"
+        raise InputError("sweep", found=f"no {error.name}", expected="Ray and Optuna", do=do) from None
+    data = {"source": params.data.source} | {name: split.digest().hex() for name, split in splits.items()}
+    results = Results(folder=folder, sweep=sweep, parameters=params.recipe(sweep.model), data=data)
+    if resume and folder.exists():
+        earlier = Results.load(folder)
+        changed = [part for part, now in results.origin.items() if now != earlier.origin[part]]
+        if changed:
+            show(f"{folder}: its trials are of other {', '.join(changed)}; the sweep begins anew")
+        results.trials = [] if changed else earlier.trials
+    if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
+        found, do = "uncommitted results of an earlier run", "add --resume; or commit or remove the folder"
+        raise InputError(folder, found=found, expected="none, or committed ones", do=do)
+    status = 0
+    try:
+        with connected(address, workers) as temporary:
+            if not results.trials:
+                shutil.rmtree(folder, ignore_errors=True)
+            while len(results.trials) < sweep.trials and train_trials(results, splits, workers, temporary):
+                pass
+    except KeyboardInterrupt:
+        status = 130
+    counts = ", ".join(f"{count} {state}" for state, count in results.counts.items()) or "none"
+    show(f"\n{len(results.trials)} of {sweep.trials} trials: {counts}; {folder}")
+    if len(results.trials) < sweep.trials:
+        show(f"to go on: digits sweep run {name} --resume" + (f" --trials {trials}" if trials else ""))
+    if results.best:
+        draw(results)
+        show(f"best: {results.line(results.best)}\nto use it: digits sweep apply {name} && dvc repro")
+    elif not status:
+        why = "".join(trial["reason"] for trial in results.trials[:1]) or "give it more time"
+        raise InputError(f"sweep {name}", found="no complete trial", expected="one", do=why)
+    return status
+
+
+def apply(name: str, trial: int | None, root: Path = Path()) -> int:
+    """Write all of the model's parameters in the best trial, or the one of that number, into params.yaml."""
+    results, document = Results.load(root / FOLDER / name), read_params(root)
+    model = results.sweep.model
+    chosen = results.best if trial is None else dict(enumerate(results.trials, 1)).get(trial)
+    if chosen is None or chosen["state"] == "failed":
+        found = f"no trial {trial}, or one that failed" if trial is not None else "no complete trial"
+        raise InputError(FOLDER / name, found=found, expected="one that ended well", do="see its trials.csv")
+    load_params(root).recipe(model)
+    recipe = results.sweep.recipes(results.parameters, results.searched(chosen))[0]
+    needed = {*document["train"][model], *recipe.model_dump(exclude_defaults=True)}
+    put({key: value for key, value in recipe.model_dump().items() if key in needed}, document["train"][model])
+    write_and_show(document, root)
+    return 0
