@@ -27,7 +27,7 @@ STDIN = "-"
 #: A larger picture is refused before it is unpacked.
 MOST_PIXELS = 50_000_000
 #: An answer of a lower probability gets a warning.
-SURE = 0.7
+SURE = 0.8
 #: Of more classes, the table shows the answer's probability alone.
 MOST_CLASSES = 10
 #: Letters of a picture's name that the table has room for.
