@@ -1,0 +1,1 @@
+"""Search better parameters, with Ray Tune and Optuna."""
