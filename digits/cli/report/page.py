@@ -130,7 +130,7 @@ def _difference(models: list[Model]) -> str:
         return ""
     right = [model.predictions["test"].right for model in models]
     p = mcnemar(*right)
-    test = f"McNemar's test on the same images, p = {p:.2g}"
+    test = f"McNemar's test on the same images, p\u00a0=\u00a0{p:.2g}"
     if p >= SIGNIFICANT:
         return f"The difference may be chance ({test})."
     better, worse = sorted(models, key=lambda model: -int(model.predictions["test"].right.sum()))
