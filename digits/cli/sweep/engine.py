@@ -104,14 +104,15 @@ def train_trials(results: Results, splits: Splits, workers: int | None, folder: 
     sweep, rule, writer = results.sweep, results.sweep.stop_early, _Writer(results)
     halving = rule and ASHAScheduler("period", "objective", sweep.mode, 100_000, rule.periods, rule.keep)
     retry = tune.FailureConfig(max_failures=RETRIES)
+    # So many at a time by their cores: Tune's own limit waits for ever for trials whose workers are lost.
+    cores = max(1, int(ray.cluster_resources().get("CPU", 1)) // workers) if workers else 1
     tuner = tune.Tuner(
-        tune.with_parameters(run_trial, results=results, splits=splits),
+        tune.with_resources(tune.with_parameters(run_trial, results=results, splits=splits), {"CPU": cores}),
         run_config=tune.RunConfig(None, folder, failure_config=retry, callbacks=[writer], verbose=0),
         tune_config=tune.TuneConfig(
             search_alg=optuna_search(results),
             scheduler=halving,
             num_samples=sweep.trials - len(results.trials),
-            max_concurrent_trials=workers or int(ray.cluster_resources().get("CPU", 1)),
             time_budget_s=sweep.minutes and sweep.minutes * 60,
             reuse_actors=True,  # TensorFlow starts once in each
         ),
