@@ -1,6 +1,7 @@
 """Sweeps on Ray Tune: on this machine, on two nodes of which one is lost, and without a cluster."""
 
 import csv
+import math
 import os
 import shutil
 import signal
@@ -83,6 +84,12 @@ def wait(condition: Callable[[], object], process: Any) -> None:
         time.sleep(0.05)
 
 
+def ray_folder(process: Any) -> Path:
+    """The folder in which the processes of a local Ray have their files."""
+    environments = [each.environ() for each in psutil.Process(process.pid).children(recursive=True)]
+    return Path(next(each["RAY_TMPDIR"] for each in environments if "RAY_TMPDIR" in each))
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with splits and a sweep, which nothing has run."""
@@ -97,13 +104,14 @@ def resumed(project: Path) -> Path:
     """The project after a sweep that was killed, resumed and interrupted, and resumed again."""
     process = start(project, "run", "mine", "--workers", "2")
     wait(lambda: len(rows(project)) >= 3, process)
+    left = ray_folder(process)
     process.kill()
     process.communicate()
     killed = rows(project)
     process = start(project, "run", "mine", "--resume")
     wait(lambda: len(rows(project)) >= len(killed) + 3, process)
     family = psutil.Process(process.pid).children(recursive=True)
-    folders = {each.environ().get("RAY_TMPDIR") for each in family}
+    folder = ray_folder(process)
     listening = {
         port.laddr.ip for each in family for port in each.net_connections() if port.status == "LISTEN"
     }
@@ -111,7 +119,8 @@ def resumed(project: Path) -> Path:
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal
     assert "to go on: digits sweep run mine --resume" in output(process, 130)
     assert not psutil.wait_procs(family, timeout=20)[1]
-    assert not any(Path(folder).exists() for folder in folders if folder)
+    assert not folder.exists()
+    shutil.rmtree(left, ignore_errors=True)
     interrupted = rows(project)
     assert "uncommitted results of an earlier run" in output(start(project, "run", "mine"), 1)
     printed = output(start(project, "run", "mine", "--resume"))
@@ -224,7 +233,7 @@ def test_trials_of_a_lost_node_are_trained_again(
     assert digest_of_weights(folder / "models/dnn/model.keras") == trial["weights_sha256"]
 
 
-def train_tiny(folder: Path, **settings: Any) -> Results:
+def train_tiny(folder: Path, seconds: float = math.inf, **settings: Any) -> Results:
     """The results of a sweep of a tiny network."""
     base = tiny.recipe(hidden_units=[4], steps=20, periods=10, snapshots=[])
     sweep = Sweep.model_validate({"model": "dnn", "search": "random"} | settings)
@@ -232,7 +241,7 @@ def train_tiny(folder: Path, **settings: Any) -> Results:
     results = Results(folder=folder / "mine", sweep=sweep, parameters=base, **made_of)
     splits = {"train": tiny.examples(60), "validation": tiny.examples(40, seed=1)}
     with engine.connected(None, 1) as temporary:
-        engine.train_trials(results, splits, None, temporary)
+        engine.train_trials(results, splits, None, temporary, seconds)
     return results
 
 
@@ -241,7 +250,7 @@ def test_minutes_end_a_sweep_and_poor_trials_stop(tmp_path: Path) -> None:
     results = train_tiny(tmp_path, trials=8, stop_early={"periods": 1, "keep": 2}, space=space)
     assert results.counts.keys() == {"complete", "stopped"}
     assert {trial["last_period"] for trial in results.trials if trial["state"] == "stopped"} <= {1, 2, 4, 8}
-    assert len(train_tiny(tmp_path, trials=10_000, minutes=0.2, space=space).trials) < 10_000
+    assert len(train_tiny(tmp_path, trials=10_000, seconds=10, space=space).trials) < 10_000
 
 
 def test_a_node_with_other_libraries_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

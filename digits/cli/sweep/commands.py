@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -46,13 +47,13 @@ def run(
     if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
         found, do = "uncommitted results of an earlier run", "add --resume; or commit or remove the folder"
         raise InputError(folder, found=found, expected="none, or committed ones", do=do)
-    status = 0
+    status, end = 0, time.monotonic() + 60 * (sweep.minutes or 1e6)
     try:
         with connected(address, workers) as temporary:
             if not results.trials:
                 shutil.rmtree(folder, ignore_errors=True)
-            while len(results.trials) < sweep.trials and train_trials(results, splits, workers, temporary):
-                pass
+            while len(results.trials) < sweep.trials and (left := end - time.monotonic()) > 0:
+                train_trials(results, splits, workers, temporary, left)
     except KeyboardInterrupt:
         status = 130
     counts = ", ".join(f"{count} {state}" for state, count in results.counts.items()) or "none"

@@ -16,6 +16,7 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray reports to its makers otherwise
     "RAY_AIR_NEW_OUTPUT": "0",  # which prints a table, however quiet it is to be
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files of each trial
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",  # where a trial takes longer to end, Tune loses the next one
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends at once
 }
 
@@ -33,7 +34,6 @@ from digits.core.examples import Examples
 from digits.core.history import Period
 
 Splits = dict[str, Examples]  # train and validation
-RETRIES = 3  # of a trial whose worker or node is lost
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
@@ -70,7 +70,9 @@ def _join(address: str) -> None:
             with grpc.insecure_channel(address) as channel:
                 grpc.channel_ready_future(channel).result(timeout=10)
         # The code travels with the job: a worker needs the libraries, and no checkout.
-        ray.init(address, runtime_env={"py_modules": [str(PACKAGE)], "excludes": ["**/__pycache__"]}, **QUIET)
+        job: dict[str, Any] = {"py_modules": [str(PACKAGE)], "excludes": ["**/__pycache__"]}
+        job["env_vars"] = {name: value for name, value in os.environ.items() if name.startswith("TUNE_")}
+        ray.init(address, runtime_env=job, **QUIET)
     except (grpc.FutureTimeoutError, ConnectionError, RuntimeError, ValueError) as error:
         found = str(error).partition("\n")[0] or "no answer of a cluster in 10 seconds"
         expected, do = "a Ray cluster's host:6379, on one of its nodes", "start it, or fix the address"
@@ -81,16 +83,15 @@ class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types
     """Writes and prints each trial as it ends."""
 
     def __init__(self, results: Results) -> None:
-        self.results, self.lost = results, False
+        self.results = results
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         if trial.last_result.get("done"):  # and wasn't cut off by the end of the minutes
             self._add(trial, trial.last_result["row"])
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self.lost |= trial.num_failures <= RETRIES  # Tune gives up if a node is lost between two trials
-        if trial.num_failures > RETRIES:
-            self._add(trial, {"state": "failed", "reason": f"its worker was lost {RETRIES + 1} times"})
+        if trial.num_failures > 3:  # or a node was lost between two trials, where Tune gives up
+            self._add(trial, {"state": "failed", "reason": "its worker was lost 4 times"})
 
     def _add(self, trial: Any, row: Trial) -> None:
         trials, number = self.results.trials, len(self.results.trials) + 1
@@ -99,26 +100,25 @@ class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types
         show(self.results.line(trials[-1]) + (", best so far" if trials[-1] is self.results.best else ""))
 
 
-def train_trials(results: Results, splits: Splits, workers: int | None, folder: str) -> bool:
-    """Train the trials that ``results`` lacks, and write each as it ends; whether Tune gave some up."""
-    sweep, rule, writer = results.sweep, results.sweep.stop_early, _Writer(results)
+def train_trials(results: Results, splits: Splits, workers: int | None, folder: str, seconds: float) -> None:
+    """Train trials that ``results`` lacks, and write each as it ends."""
+    sweep, rule, missing = results.sweep, results.sweep.stop_early, results.sweep.trials - len(results.trials)
+    at_a_time = workers or int(ray.cluster_resources().get("CPU", 1))
     halving = rule and ASHAScheduler("period", "objective", sweep.mode, 100_000, rule.periods, rule.keep)
-    retry = tune.FailureConfig(max_failures=RETRIES)
-    # So many at a time by their cores: Tune's own limit waits for ever for trials whose workers are lost.
-    cores = max(1, int(ray.cluster_resources().get("CPU", 1)) // workers) if workers else 1
+    retry, writer = tune.FailureConfig(max_failures=3), _Writer(results)
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(run_trial, results=results, splits=splits), {"CPU": cores}),
+        tune.with_parameters(run_trial, results=results, splits=splits),
         run_config=tune.RunConfig(None, folder, failure_config=retry, callbacks=[writer], verbose=0),
         tune_config=tune.TuneConfig(
             search_alg=optuna_search(results),
             scheduler=halving,
-            num_samples=sweep.trials - len(results.trials),
-            time_budget_s=sweep.minutes and sweep.minutes * 60,
+            num_samples=min(missing, 50 * at_a_time),  # TensorFlow keeps some 15 MB of each
+            max_concurrent_trials=at_a_time,
+            time_budget_s=seconds,
             reuse_actors=True,  # TensorFlow starts once in each
         ),
     )
     tuner.fit()
-    return writer.lost
 
 
 def run_trial(config: Trial, results: Results, splits: Splits, report: Any = tune.report) -> None:

@@ -75,7 +75,6 @@ class Results(BaseModel):
             table.to_csv(partial, index=False, na_rep="nan", lineterminator="\n")
 
     def line(self, trial: Trial) -> str:
-        """A trial in words."""
         says = trial["reason"] or ", ".join(f"{name} {trial[name]:.4f}" for name in FIGURES[:2])
         return f"trial {trial['trial']}, {trial['state']}: {says}; {self.searched(trial)}"
 

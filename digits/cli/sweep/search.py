@@ -45,7 +45,6 @@ def draw(results: Results) -> None:
         study.add_trial(optuna.create_trial(params=point, distributions=_space(results), value=value))
     kinds: dict[str, Any] = {"history": plots.plot_optimization_history}
     kinds |= {"parallel": plots.plot_parallel_coordinate}
-    results.importance = None
     (results.folder / "importance.png").unlink(missing_ok=True)
     if len(ended) >= LEAST_FOR_IMPORTANCE and len(set(map(results.objective, ended))) > 1:
         results.importance = optuna.importance.get_param_importances(study)
