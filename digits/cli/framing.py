@@ -6,12 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.cli.photo import find
+from digits.cli.photo import PAPER, find
 from digits.core.model_input import ModelInput
 from digits.train.framing import centre_of_mass
-
-#: Of a picture of the network's own size, ink that is larger or smaller than theirs by this share is scaled.
-ALIKE = 0.25
 
 
 class Framed(NamedTuple):
@@ -33,39 +30,57 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
 
     Args:
         picture: of any size, grey or in colours, transparent or not, dark on light or light on dark. One of
-            the network's own size, with ink as large as theirs, is taken as it is.
+            the network's own size is taken as it is.
         to: what the network takes.
     """
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         picture = Image.fromarray((np.clip(np.asarray(picture), 0, 65_535) // 257).astype(np.uint8))
+    if picture.size == (to.width, to.height):
+        return _as_it_is(picture, to)
     found = find(picture)
     if found is None:
         return None
     left, top, right, bottom = (round(side) for side in found.box)
     wide, tall = right - left, bottom - top
     scale = to.box / max(found.ink.shape)
-    if picture.size == (to.width, to.height) and abs(max(wide, tall) / to.box - 1) <= ALIKE:
-        small, (row, column), done = found.ink, (top, left), "taken as it is"
-    else:
-        size = [
-            max(1, min(round(side * scale), limit))
-            for side, limit in zip(found.ink.shape[::-1], (to.width, to.height), strict=True)
-        ]
-        patch = Image.fromarray(found.ink.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
-        small = np.clip(np.asarray(patch), 0, 1)
-        small /= small.max()
-        mass = to.centring == "mass"
-        centre = centre_of_mass(small) if mass else (size[1] / 2, size[0] / 2)
-        row, column = (
-            int(np.clip(round(target - own), 0, limit - side))
-            for target, own, limit, side in zip(
-                to.centre, centre, (to.height, to.width), small.shape, strict=True
-            )
+    size = [
+        max(1, min(round(side * scale), limit))
+        for side, limit in zip(found.ink.shape[::-1], (to.width, to.height), strict=True)
+    ]
+    patch = Image.fromarray(found.ink.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+    small = np.clip(np.asarray(patch), 0, 1)
+    small /= small.max()
+    mass = to.centring == "mass"
+    centre = centre_of_mass(small) if mass else (size[1] / 2, size[0] / 2)
+    row, column = (
+        int(np.clip(round(target - own), 0, limit - side))
+        for target, own, limit, side in zip(
+            to.centre, centre, (to.height, to.width), small.shape, strict=True
         )
-        place = "centre of mass" if mass else "middle"
-        done = f"scaled to {size[0]} × {size[1]}, placed by its {place}"
-    image = np.full((to.height, to.width), to.background, np.uint8)
-    full = 0 if 2 * to.background > to.pixel_maximum else to.pixel_maximum  # as in the training images
-    ink = to.background + small * (full - to.background)
-    image[row : row + small.shape[0], column : column + small.shape[1]] = np.rint(ink)
-    return Framed(image, f"{found.polarity}; ink of {wide} × {tall} {done}", found.warnings)
+    )
+    ink = np.zeros((to.height, to.width))
+    ink[row : row + small.shape[0], column : column + small.shape[1]] = small
+    place = "centre of mass" if mass else "middle"
+    done = f"scaled to {size[0]} × {size[1]}, placed by its {place}"
+    note = f"{found.polarity}; ink of {wide} × {tall} {done}"
+    return Framed(_painted(ink, to), note, found.warnings)
+
+
+def _as_it_is(picture: Image.Image, to: ModelInput) -> Framed | None:
+    """Return a picture of the network's own size with its ink as in the training images."""
+    white = Image.new("RGBA", picture.size, "white")
+    picture = Image.alpha_composite(white, picture.convert("RGBA")).convert("L")
+    values = np.asarray(picture, np.float64)
+    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    light = np.clip(values - np.median(edge), 0, None)
+    dark = np.clip(np.median(edge) - values, 0, None)
+    ink, polarity = (dark, "dark on light") if dark.sum() >= light.sum() else (light, "light on dark")
+    if ink.max() < PAPER:
+        return None
+    return Framed(_painted(ink / 255, to), f"{polarity}; taken as it is", ())
+
+
+def _painted(ink: NDArray[np.float64], to: ModelInput) -> NDArray[np.uint8]:
+    """Return ink in 0–1 on the background of the training images, dark or light as theirs."""
+    full = 0 if 2 * to.background > to.pixel_maximum else to.pixel_maximum
+    return np.rint(to.background + ink * (full - to.background)).astype(np.uint8)

@@ -72,6 +72,15 @@ def test_a_heavy_side_is_moved_to_the_middle() -> None:
     assert image.sum(axis=0) / image.sum() @ (np.arange(28) + 0.5) == pytest.approx(14, abs=0.51)
 
 
+@pytest.mark.parametrize("paper", [0, 255])
+def test_a_picture_of_the_networks_own_size_is_taken_as_it_is(paper: int) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    image[3:9, 5:7] = np.arange(12, dtype=np.uint8).reshape(6, 2) * 20
+    found = frame(Image.fromarray(np.abs(image.astype(int) - paper).astype(np.uint8)), TAKES)
+    assert found is not None
+    assert_array_equal(found.image, image)
+
+
 def test_a_blank_picture_has_no_ink() -> None:
     assert frame(stroke(ink=(250, 250, 250)), TAKES) is None
 
