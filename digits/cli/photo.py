@@ -126,7 +126,7 @@ def _inks(channel: Image.Image) -> tuple[Values, Values]:
 
 def _most(ink: Values) -> float:
     """The most ink, but for that of a speck."""
-    return float(np.sort(ink, axis=None)[-1 - ink.size // 2000])
+    return float(np.sort(ink, axis=None)[-1 - ink.size // 8000])
 
 
 def _written(ink: Values, noise: float) -> Written | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from digits.cli.framing import frame
 from digits.core.examples import Examples
@@ -83,6 +83,55 @@ def test_a_picture_of_the_networks_own_size_is_taken_as_it_is(paper: int) -> Non
 
 def test_a_blank_picture_has_no_ink() -> None:
     assert frame(stroke(ink=(250, 250, 250)), TAKES) is None
+
+
+def seven(left: int = 75) -> NDArray[np.uint8]:
+    """A dark seven of 50 × 80 pixels on a light sheet of 200 × 200."""
+    sheet = Image.new("L", (200, 200), 240)
+    way = [(left, 60), (left + 50, 60), (left + 15, 140)]
+    ImageDraw.Draw(sheet).line(way, fill=20, width=9, joint="curve")
+    return np.asarray(sheet)
+
+
+DOWN, RIGHT = np.mgrid[0:200, 0:200]
+LINES = np.where((DOWN + RIGHT // 40) % 23 < 2, 150, 255)
+EDGE = np.minimum.reduce([DOWN, RIGHT, 199 - DOWN, 199 - RIGHT])
+PHOTOS = {
+    "light falls": seven() * (1 - RIGHT / 400),
+    "dark corners": seven() * (1 - ((DOWN / 200 - 0.5) ** 2 + (RIGHT / 200 - 0.5) ** 2)),
+    "shadow": seven() * np.where(DOWN + RIGHT < 180, 0.6, 1),
+    "noise": seven() * np.random.default_rng(0).normal(0.9, 0.04, (200, 200)),
+    "lines": np.minimum(seven(), LINES),
+    "light ink and lines": 255 - np.minimum(seven(), LINES),
+    "squares": np.minimum(seven(), np.minimum(LINES, LINES.T)),
+    "frame": np.where((EDGE > 5) & (EDGE < 9), 30, seven()),
+    "specks": np.where((DOWN % 90 < 3) & (RIGHT % 90 < 3), 0, seven()),
+    "table": np.where(EDGE < 15, 60, seven()),
+    "small sheet on a table": np.pad(seven(), 100, constant_values=60),
+    "far away": np.pad(seven(), 1_000, constant_values=240),
+}
+
+
+@pytest.mark.parametrize("photo", PHOTOS)
+def test_a_photo_is_framed_as_a_drawing(photo: str) -> None:
+    found = frame(Image.fromarray(PHOTOS[photo].astype(np.uint8)), TAKES)
+    assert found is not None
+    assert not found.warnings
+    assert np.corrcoef(found.image.ravel(), framed(Image.fromarray(seven())).ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("picture", "warning"),
+    [
+        (seven()[100:], "ink touches the picture's edge"),
+        (seven()[56:145, 71:130], "ink touches the picture's edge"),
+        (np.minimum(seven(20), seven(110)), "2 things are written"),
+    ],
+)
+def test_what_is_not_one_whole_digit_has_a_warning(picture: NDArray[np.uint8], warning: str) -> None:
+    found = frame(Image.fromarray(picture), TAKES)
+    assert found is not None
+    assert found.warnings == (warning,)
 
 
 def read(path: Path, rows: int) -> Examples:
