@@ -1,6 +1,8 @@
 """Write the charts of ``dvc plots`` as one HTML file that needs no network: digits plots"""
 
+import base64
 import html
+import io
 import re
 import webbrowser
 from pathlib import Path
@@ -9,9 +11,11 @@ from typing import Any
 import vl_convert
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
+from PIL import Image
 
 from digits.cli.git import commit_of
 from digits.cli.output import check_page
+from digits.cli.report.rendering import image_url
 from digits.cli.state import mixed, warn
 from digits.core.errors import InputError
 from digits.core.files import replacing
@@ -91,8 +95,14 @@ def _pictures(renderer: Any) -> str:
     for url, names in revisions.items():
         same = "the same in " if len(names) > 1 else ""
         caption = html.escape(f"{renderer.name}: {same}{' and '.join(names)}")
-        figures.append(f'<figure><figcaption>{caption}</figcaption><img src="{url}"></figure>')
+        figures.append(f'<figure><figcaption>{caption}</figcaption><img src="{_webp(url)}"></figure>')
     return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _webp(url: str) -> str:
+    """Return a picture's ``data:`` URL as WebP, which takes a third of the bytes of PNG."""
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+        return image_url(image)
 
 
 def _in_script(code: str) -> str:

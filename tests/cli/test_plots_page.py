@@ -92,7 +92,7 @@ def test_a_revision_without_files_is_named(repository: Path, tmp_path: Path) -> 
 
 def test_the_page_holds_all_that_it_needs(repository: Path, tmp_path: Path) -> None:
     page = written(repository, tmp_path / "new/page.html", "before", "after").read_text(encoding="utf-8")
-    assert page.count('src="data:image;base64,') == 3
+    assert page.count('src="data:image/webp;base64,') == 3
     assert page.count(f"{FIGURES[1]}: the same in before and after<") == 1
     assert 'src="http' not in page
     assert page.count("</script>") == page.count("<script") == 1 + len(CHARTS)
