@@ -174,7 +174,7 @@ class TestResults:
     def results(self, root: Path) -> Results:
         results = empty(root)
         trials = (
-            ended(0.6),
+            ended(0.6, normalization="batch"),
             ended(0.45),
             ended(float("nan"), "failed", reason="a, “b”"),
             ended(0.3, "stopped"),
@@ -220,7 +220,6 @@ class TestResults:
     def test_figures_are_drawn_and_the_page_shows_them(self, results: Results, root: Path) -> None:
         from digits.cli.sweep.search import draw
 
-        (results.folder / "importance.png").touch()  # of an earlier run
         draw(results)
         assert results.importance is None  # of three trials
         results.folder.with_name("damaged").mkdir()

@@ -17,14 +17,12 @@ from digits.core.examples import Examples
 from digits.core.params import load_params
 
 
-def run(
-    name: str, trials: int | None, workers: int | None, address: str | None, resume: bool, root: Path = Path()
-) -> int:
+def run(name: str, trials: int | None, workers: int | None, address: str | None, resume: bool) -> int:
     """Train the trials of a sweep; the exit status is 1 if none is complete, 130 if it was interrupted."""
-    params, folder = load_params(root), root / FOLDER / name
-    sweep = load_sweep(name, params, root).model_copy(update={"trials": trials} if trials else {})
-    splits = {name: Examples.load(root / f"data/splits/{name}.npz") for name in ("train", "validation")}
-    with Repo(str(root)) as repo:
+    params, folder = load_params(Path()), FOLDER / name
+    sweep = load_sweep(name, params, Path()).model_copy(update={"trials": trials} if trials else {})
+    splits = {name: Examples.load(Path(f"data/splits/{name}.npz")) for name in ("train", "validation")}
+    with Repo() as repo:
         if repo.status(targets=["split"], with_deps=True):
             found, expected = "splits of other parameters or code", "those that dvc repro would train on"
             raise InputError("data/splits", found=found, expected=expected, do="dvc repro split")

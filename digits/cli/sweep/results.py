@@ -8,13 +8,12 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pydantic import BaseModel, Field
 
 from digits.cli.flattening import flat
 from digits.cli.sweep.definition import Sweep
 from digits.core.errors import InputError, excerpt
-from digits.core.files import replacing, write_json
+from digits.core.files import read_csv, write_csv, write_json
 from digits.core.params import Recipe
 from digits.evaluate.environment import fingerprint
 
@@ -59,20 +58,21 @@ class Results(BaseModel):
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
             types: dict[str, Any] = {name: type(value) for name, value in EMPTY.items()}
             types |= dict.fromkeys(summary["sweep"]["space"], json.loads)
-            table = pd.read_csv(folder / "trials.csv", converters=types, na_filter=False)[[*types]]
-            return cls.model_validate(summary | {"folder": folder, "trials": table.to_dict("records")})
+            table = read_csv(folder / "trials.csv")
+            rows = zip(*(map(convert, table[name]) for name, convert in types.items()), strict=True)
+            trials = [dict(zip(types, row, strict=True)) for row in rows]
+            return cls.model_validate(summary | {"folder": folder, "trials": trials})
         except (OSError, KeyError, TypeError, ValueError) as error:
             found, do = excerpt(error, 80), f"digits sweep run {folder.name}, or git checkout it"
             raise InputError(folder, found=found, expected="a sweep's results", do=do) from None
 
     def write(self) -> None:
         """Write summary.json and trials.csv."""
-        space, table = [*self.sweep.space], pd.DataFrame(self.trials)
+        space = self.sweep.space
         best = self.best and {key: self.best[key] for key in ("trial", *FIGURES, *space)}
         write_json(self.folder / "summary.json", {"counts": self.counts, "best": best} | self.model_dump())
-        table[space] = table[space].map(json.dumps)
-        with replacing(self.folder / "trials.csv") as partial:
-            table.to_csv(partial, index=False, na_rep="nan", lineterminator="\n")
+        rows = ([trial[k] for k in EMPTY] + [json.dumps(trial[k]) for k in space] for trial in self.trials)
+        write_csv(self.folder / "trials.csv", [*EMPTY, *space], rows)
 
     def line(self, trial: Trial) -> str:
         says = trial["reason"] or ", ".join(f"{name} {trial[name]:.4f}" for name in FIGURES[:2])

@@ -43,17 +43,19 @@ def draw(results: Results) -> None:
     for trial in ended:
         point, value = _point(results, trial), results.objective(trial)
         study.add_trial(optuna.create_trial(params=point, distributions=_space(results), value=value))
-    kinds: dict[str, Any] = {"history": plots.plot_optimization_history}
-    kinds |= {"parallel": plots.plot_parallel_coordinate}
-    (results.folder / "importance.png").unlink(missing_ok=True)
+    kinds: Any = {"history": plots.plot_optimization_history, "parallel": plots.plot_parallel_coordinate}
     if len(ended) >= LEAST_FOR_IMPORTANCE and len(set(map(results.objective, ended))) > 1:
         results.importance = optuna.importance.get_param_importances(study)
         kinds["importance"] = plots.plot_param_importances
     results.write()
     with style.context("default"), warnings.catch_warnings(action="ignore"):  # of experimental functions
-        pyplot.rcParams.update({"font.size": 13, "figure.dpi": 150, "figure.figsize": (8, 5)})
+        pyplot.rcParams.update({"figure.dpi": 150, "figure.figsize": (8, 5)})
         for kind, plot in kinds.items():
-            figure = plot(study, target_name=f"validation {results.sweep.objective}").figure
+            figure = plot(study, target_name=f"{results.sweep.objective} of {len(ended)} trials").figure
+            if kind == "history" and results.sweep.mode == "min":
+                figure.axes[0].set_yscale("log")
+            for axes in figure.axes if kind == "parallel" else ():
+                axes.grid(visible=False)
             figure.savefig(results.folder / f"{kind}.png", bbox_inches="tight", metadata={"Software": None})
         pyplot.close("all")
 
