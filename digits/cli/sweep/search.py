@@ -61,8 +61,7 @@ def draw(results: Results) -> None:
 
 
 def _point(results: Results, trial: Trial) -> dict[str, Any]:
-    space = results.sweep.space
-    return {key: json.dumps(trial[key]) if space[key].choices else trial[key] for key in space}
+    return {k: json.dumps(trial[k]) if it.choices else trial[k] for k, it in results.sweep.space.items()}
 
 
 def _space(results: Results) -> dict[str, distributions.BaseDistribution]:
