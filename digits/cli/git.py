@@ -3,7 +3,10 @@
 import os
 import re
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 from digits.core.errors import InputError
 
@@ -15,6 +18,28 @@ FETCH_ALL = "git fetch --refetch --no-filter"
 def git(root: Path, *words: str) -> bytes:
     """Return the output of a git command; empty if it fails, or there is no git."""
     return _run(root, *words).stdout
+
+
+@contextmanager
+def git_files(root: Path) -> Iterator[Callable[[str], bytes]]:
+    """Give a function that returns the content of ``<commit>:./<path>``, empty if there is none.
+
+    One git process reads them all.
+    """
+    if not git(root, "rev-parse", "--git-dir"):
+        yield lambda name: b""
+        return
+    command, pipe = ["git", "cat-file", "--batch"], subprocess.PIPE
+    with subprocess.Popen(command, cwd=root, env=os.environ | OFFLINE, stdin=pipe, stdout=pipe) as process:
+        asked, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+
+        def read(name: str) -> bytes:
+            asked.write(f"{name}\n".encode())
+            asked.flush()
+            size = answers.readline().rpartition(b" ")[2].strip()  # "<hash> blob <size>", or "<name> missing"
+            return answers.read(int(size) + 1) if size.isdigit() else b""
+
+        yield read
 
 
 def check_owner(root: Path) -> None:

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from digits.cli.flattening import flat, recorded_params
-from digits.cli.git import git
+from digits.cli.git import git, git_files
 from digits.core.errors import InputError
 from digits.core.yaml_files import parse_mapping, read_mapping
 
 PREFIX = "experiment: "
-#: Where DVC keeps an experiment: below the hash of the commit that it started from, which is in two parts.
+#: DVC's names of experiments: below the hash, in two parts, of the commit that each started from.
 DVC_EXPERIMENTS = "refs/exps/[0-9a-f][0-9a-f]/*/*"
 #: The figures of a model, by what they are called: the first two choose the best, the third reports.
 FIGURES = {
@@ -48,7 +48,7 @@ class Experiment(NamedTuple):
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
-        """What was tried and differs from the experiment before, by dotted key, with both values."""
+        """The tried parameters that differ from the experiment before, by dotted key, with both values."""
         before = self.before or self
         return {
             key: (before.params.get(key), self.params.get(key))
@@ -68,26 +68,29 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
     First the commits that led to HEAD, the oldest first; then DVC's experiments and the workspace, where they
     hold results that nothing before has.
     """
-
-    def in_git(commit: str, name: str) -> Experiment:
-        return _read(commit, name, lambda path: git(root, "show", f"{commit}:./{path}"))
-
     log = git(root, "log", "--reverse", "--topo-order", "--encoding=UTF-8", "--format=%H %s")
     lines = [line.partition(" ") for line in log.decode(errors="replace").split("\n")]
-    commits = [in_git(commit, text[len(PREFIX) :]) for commit, _, text in lines if text.startswith(PREFIX)]
+    form = "--format=%(objectname) %(refname)"
+    refs = git(root, "for-each-ref", "--sort=creatordate", form, DVC_EXPERIMENTS).decode().splitlines()
+    others = []
+    with git_files(root) as read:
+
+        def in_git(commit: str, name: str) -> Experiment:
+            return _read(commit, name, lambda path: read(f"{commit}:./{path}"))
+
+        commits = [
+            in_git(commit, text[len(PREFIX) :]) for commit, _, text in lines if text.startswith(PREFIX)
+        ]
+        for commit, _, ref in (line.partition(" ") for line in refs):
+            _, _, folder, rest, name = ref.split("/", 4)
+            start = in_git(folder + rest, folder + rest[:5])
+            others.append(in_git(commit, name)._replace(before=start))
+        head = in_git("HEAD", "HEAD")
     # Run again under its name, with other code or on another machine: the last run counts.
     last = {one.identity: one for one in commits if one.models}
     found = [one for one in commits if last.get(one.identity) is one]
     found = [one._replace(before=before) for before, one in pairwise([None, *found]) if one]
-
-    others = []
-    form = "--format=%(objectname) %(refname)"
-    for line in git(root, "for-each-ref", "--sort=creatordate", form, DVC_EXPERIMENTS).decode().splitlines():
-        commit, ref = line.split()
-        _, _, folder, rest, name = ref.split("/", 4)
-        others.append(in_git(commit, name)._replace(before=in_git(folder + rest, folder + rest[:5])))
     left_out = len(commits) - len(found) + sum(not one.models for one in others)
-    head = in_git("HEAD", "HEAD")
     workspace = _read("", "workspace", lambda path: (root / path).read_bytes())._replace(before=head)
     with suppress(InputError):  # no dvc.lock
         recorded = recorded_params(read_mapping(root / "dvc.lock"))
