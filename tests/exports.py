@@ -1,4 +1,4 @@
-"""What a trained network's files hold."""
+"""Read the files of a trained network."""
 
 import hashlib
 from pathlib import Path

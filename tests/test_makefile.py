@@ -1,4 +1,4 @@
-"""What make says before it has an environment, where systems differ."""
+"""The answers of make before it has an environment, where systems differ."""
 
 import os
 import shutil

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def spans(filled: Any) -> list[slice]:
-    """Where the runs of true values are."""
+    """Return the begin and the end of each run of true values."""
     edges = np.flatnonzero(np.diff(filled, prepend=False, append=False))
     return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
 

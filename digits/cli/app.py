@@ -65,13 +65,17 @@ TOLERANCE = (
 def compare(
     before: Revision = None,
     after: Revision = None,
-    between: Annotated[tuple[str, str] | None, typer.Option(help="Two models.")] = None,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="MODEL MODEL", help="Compare two models instead of two revisions."),
+    ] = None,
     style: Style = "table",
     fail_if: Annotated[list[str] | None, typer.Option(help=FAIL_IF)] = None,
 ) -> None:
     """Show which parameters and metrics differ, and whether a difference is more than chance.
 
-    Between HEAD and the workspace, or what is given; two models are of the workspace, or of what is given.
+    Compares HEAD with the workspace, BEFORE with the workspace, or BEFORE with AFTER. Two models are compared
+    in the workspace, or in BEFORE.
     """
     from digits.cli.compare import main
 
@@ -107,8 +111,7 @@ def predict(
 ) -> None:
     """Say what is on pictures of any size, dark on light or light on dark.
 
-    Each is framed as the training images are: the ink is found, scaled and placed as theirs; what was
-    done is said beside the answer.
+    The ink is found, then scaled and placed as in the training images. A ? marks an answer with a warning.
     """
     from digits.cli.predict import main
 

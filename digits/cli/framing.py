@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.cli.photo import PAPER, find
+from digits.cli.photo import PAPER, edge, find
 from digits.core.model_input import ModelInput
+from digits.core.pictures import grey
 from digits.train.framing import centre_of_mass
 
 
@@ -33,8 +34,8 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
             the network's own size is taken as it is.
         to: what the network takes.
     """
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = Image.fromarray((np.clip(np.asarray(picture), 0, 65_535) // 257).astype(np.uint8))
+    if picture.mode.startswith("I"):
+        picture = grey(picture)
     if picture.size == (to.width, to.height):
         return _as_it_is(picture, to)
     found = find(picture)
@@ -68,12 +69,9 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
 
 def _as_it_is(picture: Image.Image, to: ModelInput) -> Framed | None:
     """Return a picture of the network's own size with its ink as in the training images."""
-    white = Image.new("RGBA", picture.size, "white")
-    picture = Image.alpha_composite(white, picture.convert("RGBA")).convert("L")
-    values = np.asarray(picture, np.float64)
-    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    light = np.clip(values - np.median(edge), 0, None)
-    dark = np.clip(np.median(edge) - values, 0, None)
+    values = np.asarray(grey(picture), np.float64)
+    paper = np.median(edge(values))
+    light, dark = np.clip(values - paper, 0, None), np.clip(paper - values, 0, None)
     ink, polarity = (dark, "dark on light") if dark.sum() >= light.sum() else (light, "light on dark")
     if ink.max() < PAPER:
         return None
@@ -82,5 +80,4 @@ def _as_it_is(picture: Image.Image, to: ModelInput) -> Framed | None:
 
 def _painted(ink: NDArray[np.float64], to: ModelInput) -> NDArray[np.uint8]:
     """Return ink in 0–1 on the background of the training images, dark or light as theirs."""
-    full = 0 if 2 * to.background > to.pixel_maximum else to.pixel_maximum
-    return np.rint(to.background + ink * (full - to.background)).astype(np.uint8)
+    return np.rint(to.background + ink * (to.full_ink - to.background)).astype(np.uint8)

@@ -4,7 +4,7 @@ With Pillow and NumPy alone: SciPy's ndimage takes as long to import as the rest
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ PAPER = 20
 SIDE = 280
 #: Longest side of the picture that the background is measured on, and the share of it that a window has.
 GRID, WINDOW = 36, 0.65
-#: A line of the paper runs through all of so many parts of a picture, or through nearly all.
+#: To find the paper's lines, a picture is cut into so many columns: a line fills all of them, or nearly all.
 PARTS = 10
 
 #: Kinds of ink that are less likely than dark ink.
@@ -30,7 +30,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Written(NamedTuple):
-    """What is written on a picture.
+    """The ink on a picture, cut out.
 
     Attributes:
         ink: of each pixel of the box that holds it, ``[height, width]`` in 0–1.
@@ -104,12 +104,19 @@ def _look(channels: list[Image.Image], polarities: tuple[str, ...], box: Box) ->
     return max(found, key=lambda each: each.weight, default=None)
 
 
+def edge(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the outermost pixels of an image, ``[height, width]``."""
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
 def _inks(channel: Image.Image) -> tuple[Values, Values]:
     """Return how much darker, and how much lighter, each pixel is than the paper may be there."""
     values = np.asarray(channel, np.float32)
-    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    level = np.median(edge)
-    if np.mean(np.abs(edge - level) < PAPER / 2) > 0.85 and np.mean(np.abs(values - level) < PAPER / 2) > 0.6:
+    level = np.median(edge(values))
+    if (
+        np.mean(np.abs(edge(values) - level) < PAPER / 2) > 0.85
+        and np.mean(np.abs(values - level) < PAPER / 2) > 0.6
+    ):
         low = high = np.full_like(values, level)  # one colour, as of drawings and scans
     else:
         size = [max(1, round(side * min(1, GRID / max(channel.size)))) for side in channel.size]
@@ -131,8 +138,9 @@ def _most(ink: Values) -> float:
 
 def _written(ink: Values, noise: float) -> Written | None:
     """Return the piece with the most ink and what belongs to it, without lines and frames."""
-    threshold = max(INK * _most(ink), 4 * noise)
-    if _most(ink) < max(PAPER, threshold):
+    most = _most(ink)
+    threshold = max(INK * most, 4 * noise)
+    if most < max(PAPER, threshold):
         return None
     lines = _lines(ink > 0.6 * threshold)
     mask = (ink > threshold) & ~lines
@@ -198,7 +206,7 @@ def _level_lines(mask: Mask, stroke: float) -> Mask:
 
 
 def _in_rows(mask: Mask, least: float, *, ends: bool) -> Mask:
-    """Return the pixels of rows, level or nearly, that are filled in so many of ten parts."""
+    """Return the pixels of rows, level or nearly, that are filled in this share of the columns."""
     height, width = mask.shape
     ys, xs = np.nonzero(mask)
     part, on = xs * PARTS // width, np.zeros(len(ys), bool)

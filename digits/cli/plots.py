@@ -16,7 +16,7 @@ from PIL import Image
 from digits.cli.git import commit_of
 from digits.cli.output import check_page
 from digits.cli.report.rendering import image_url
-from digits.cli.state import mixed, warn
+from digits.cli.state import check_state
 from digits.core.errors import InputError
 from digits.core.files import replacing
 
@@ -54,7 +54,7 @@ def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Pa
     for revision in revisions:
         commit_of(root, revision)
     if len(revisions) < 2:
-        warn(mixed(root))
+        check_state(root)
     with Repo(str(root)) as repo:
         data = repo.plots.diff(revs=list(revisions)) if revisions else repo.plots.show()
         matched = match_defs_renderers(data, templates_dir=repo.plots.templates_dir)

@@ -20,6 +20,7 @@ from digits.cli.state import MAKE_RUN, mixed_model, warn
 from digits.core.errors import InputError
 from digits.core.examples import Images
 from digits.core.model_input import ModelInput
+from digits.core.pictures import dark_on_white
 from digits.evaluate.inference import logits
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
@@ -28,7 +29,7 @@ STDIN = "-"
 MOST_PIXELS = 50_000_000
 #: An answer of a lower probability gets a warning.
 SURE = 0.8
-#: Of more classes, the table shows the answer's probability alone.
+#: With more classes than these, the table shows the answer's probability alone.
 MOST_CLASSES = 10
 #: Letters of a picture's name that the table has room for.
 NAME = 34
@@ -82,7 +83,7 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
     warn(mixed_model(model, root))
     takes = ModelInput.load(folder / "input.json")
     found = list(_pictures(names, takes.class_names))
-    predictions, passed_over, failed = [], [], False
+    predictions, passed_over, errors = [], [], []
     for name, actual in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
         try:
             prediction = predict(name, takes, folder / "model.tflite")
@@ -90,13 +91,15 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
             if isinstance(error, NoPictureError) and name not in names:
                 passed_over.append(name)
             else:
-                print(f"error: {error}", file=sys.stderr)
-                failed = True
+                errors.append(error)
             continue
         predictions.append(prediction._replace(actual=actual))
-        warn(f"{name}: {prediction.warning}" if prediction.warning else "")
         if seen:
             _write_seen(prediction, takes, seen / f"{len(predictions)}_{Path(name).stem}.png")
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    for each in predictions:
+        warn(f"{each.image}: {each.warning}" if each.warning else "")
     if passed_over:
         count, first = f"{len(passed_over)} file(s) that hold no picture", passed_over[0]
         print(f"note: passed over {count}, the first is {first}", file=sys.stderr)
@@ -106,10 +109,10 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
         if known:
             right = sum(each.label == each.actual for each in known)
             print(f"right: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
-    elif not failed:
+    elif not errors:
         where, do = ", ".join(names), "name others"
         raise InputError(where, found="no picture", expected=" or ".join(FORMATS), do=do)
-    return 1 if failed else 0
+    return 1 if errors else 0
 
 
 def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
@@ -191,8 +194,7 @@ def _pictures(names: list[str], classes: tuple[str, ...]) -> Iterator[tuple[str,
 def _write_seen(prediction: Prediction, takes: ModelInput, path: Path) -> None:
     """Write what the network saw, enlarged, with dark ink on white."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    grey = 255 - prediction.seen * (255.0 / takes.pixel_maximum)
-    picture = Image.fromarray(grey.round().astype(np.uint8))
+    picture = dark_on_white(prediction.seen, takes.pixel_maximum)
     picture.resize((takes.width * ENLARGED, takes.height * ENLARGED), Image.Resampling.NEAREST).save(path)
 
 
@@ -208,9 +210,9 @@ def _as_table(predictions: list[Prediction]) -> str:
         for each in predictions
     ]
     heads = ["image", "label", *(classes if shows_all else ["probability"])]
-    notes = [f"\n\n{predictions[0].framing}"] if len(predictions) == 1 else []
+    note = f"\n\n{predictions[0].framing}" if len(predictions) == 1 else ""
     options: dict[str, Any] = {"floatfmt": ".3f", "disable_numparse": [0, 1]}
-    return tabulate(rows, heads, maxheadercolwidths=8, **options) + "".join(notes)
+    return tabulate(rows, heads, maxheadercolwidths=8, **options) + note
 
 
 def _records(predictions: list[Prediction]) -> list[dict[str, Any]]:

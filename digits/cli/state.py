@@ -10,7 +10,7 @@ from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
 FIX = "run 'dvc repro', or after a 'git checkout' 'dvc checkout'"
-#: What to do where results are missing.
+#: The advice where results are missing.
 MAKE_RUN = "make run, or wait for the run that is at work"
 #: Changed things that are named; of more, how many.
 NAMED = 4

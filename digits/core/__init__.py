@@ -1,1 +1,1 @@
-"""What all stages share: their parameters, the data that they hand on, errors, files."""
+"""Shared by all stages: parameters, the data that they hand on, errors, files."""

@@ -1,4 +1,4 @@
-"""What goes wrong by a person's hand, in one line that says how to mend it."""
+"""Errors that a person can mend, each in one line that says how."""
 
 
 class InputError(Exception):

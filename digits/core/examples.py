@@ -56,7 +56,7 @@ class Examples:
         return sha256(repr(made_of).encode() + self.images.tobytes() + self.labels.tobytes()).digest()
 
     def rows_per_class(self) -> dict[str, int]:
-        """How many examples each class has, by its name."""
+        """The number of examples of each class, by its name."""
         counts = np.bincount(self.labels, minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
 

@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 from digits.core.errors import InputError
 
-#: What readers of CSV, JSON and NumPy's files raise for a damaged one.
+#: Errors by which readers of CSV, JSON and NumPy's files refuse a damaged one.
 DAMAGED = (AttributeError, BadZipFile, EOFError, IndexError, KeyError, TypeError, ValueError, zlib.error)
 
 

@@ -1,4 +1,4 @@
-"""How a training went: a row of figures for each period, handed on in history.csv."""
+"""The course of a training: a row of figures for each period, in history.csv."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -25,7 +25,7 @@ class Score:
 
 
 FIGURES = [field.name for field in fields(Score)]
-#: Of history.csv: each figure on train and on validation, in turns.
+#: The columns of figures in history.csv: each on train and on validation, in turns.
 COLUMNS = ["period", "step", *(f"{split}_{name}" for name in FIGURES for split in ("train", "validation"))]
 
 

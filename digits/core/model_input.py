@@ -1,4 +1,4 @@
-"""What a network takes, and how the images that it learnt from were framed."""
+"""The images that a network takes, and how those that it learnt from were framed."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from digits.core.files import reading, write_json
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class ModelInput:
-    """What a network takes, and how the images that it learnt from were framed.
+    """The images that a network takes, and how those that it learnt from were framed.
 
     Attributes:
         height: of an image, in pixels.
@@ -33,6 +33,11 @@ class ModelInput:
     centring: Literal["mass", "box"]
     centre: tuple[FiniteFloat, FiniteFloat]
     background: Annotated[int, Field(ge=0, le=255)] = 0
+
+    @property
+    def full_ink(self) -> int:
+        """The value of a pixel that is all ink: 0 on light paper, else ``pixel_maximum``."""
+        return 0 if 2 * self.background > self.pixel_maximum else self.pixel_maximum
 
     def save(self, path: Path) -> None:
         """Write a JSON file that :meth:`load` reads."""

@@ -28,7 +28,7 @@ class Explore(Section):
 
 
 class Augmentation(Section):
-    """How training images are distorted, anew each time that they are learnt from; 0: not at all."""
+    """Limits of the random changes of training images, drawn anew each time; 0 for none."""
 
     rotation: float = Field(0.0, ge=0, le=180, description="degrees, at most, to either side")
     shift: float = Field(0.0, ge=0, allow_inf_nan=False, description="pixels, at most, to any side")
@@ -39,7 +39,7 @@ class Augmentation(Section):
 
     @property
     def off(self) -> bool:
-        """Whether images are learnt from as they are."""
+        """Are images learnt from as they are?"""
         return not (self.rotation or self.shift or self.zoom or self.shear or self.elastic)
 
 

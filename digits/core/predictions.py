@@ -1,4 +1,4 @@
-"""What a network answered on one split, image by image, handed on as a table."""
+"""A network's answers on one split, image by image, handed on as a table."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ class Predictions:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether each answer is the true class, ``[n]``."""
+        """Booleans, ``[n]``: is the answer the true class?"""
         return np.asarray(self.actual == self.predicted)
 
     @property
@@ -66,7 +66,7 @@ class Predictions:
         return -np.log(np.maximum(self.probability_of_actual, np.finfo(np.float64).tiny))
 
     def same_images(self, other: "Predictions") -> bool:
-        """Whether both are of images with the same true classes, in the same order."""
+        """Are both of images with the same true classes, in the same order?"""
         names, others = np.array(self.class_names), np.array(other.class_names)
         return np.array_equal(names[self.actual], others[other.actual])
 
@@ -76,7 +76,7 @@ class Predictions:
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
     def confusion(self) -> NDArray[np.int64]:
-        """How many images of each true class (row) were given each answer (column)."""
+        """The number of images of each true class (row) that were given each answer (column)."""
         classes = len(self.class_names)
         cells = np.bincount(self.actual * classes + self.predicted, minlength=classes**2)
         return cells.reshape(classes, classes)

@@ -31,7 +31,7 @@ class Snapshots:
 
     @property
     def hidden(self) -> bool:
-        """Whether the layer is a hidden one; else its units are the classes."""
+        """Is the layer a hidden one? Else its units are the classes."""
         return self.layer != OUTPUT_LAYER
 
     def save(self, path: Path) -> None:

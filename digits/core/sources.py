@@ -95,7 +95,7 @@ class NpzFiles(Section):
 
 
 class _Source(Section):
-    """What all formats share; docs/own-data.md shows each key."""
+    """The keys that all formats share; docs/own-data.md shows each."""
 
     title: Text
     homepage: Text | None = None

@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
-#: Where the project's own code is, in Python's words.
+#: Modules of the project's own code; __main__ is the stage's script.
 _OWN = ("__main__", "digits", "stages")
 #: The process that started this one: DVC, or the shell that DVC started.
 _PARENT = os.getppid()
-#: What the stage began with: the content of its code by file, and its part of params.yaml by key.
+#: At the stage's begin: the content of its code by file, and its part of params.yaml by key.
 _began: dict[str, Any] = {}
 
 # Jupyter hands its own backend on to all that a cell starts; Matplotlib refuses one that isn't installed.

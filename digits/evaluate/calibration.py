@@ -1,4 +1,4 @@
-"""Whether a network that says 90 % is right in nine of ten cases."""
+"""Calibration: is a network that says 90 % right in nine of ten cases?"""
 
 from typing import NamedTuple
 

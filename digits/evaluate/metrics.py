@@ -43,7 +43,7 @@ class Answers:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether that is the true class, ``[n]``."""
+        """Booleans, ``[n]``: is that the true class?"""
         return np.asarray(self.predicted == self.labels)
 
     @property

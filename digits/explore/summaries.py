@@ -1,4 +1,4 @@
-"""What the examples look like before anything is trained on them."""
+"""Tables of the examples, before anything is trained on them."""
 
 from pathlib import Path
 

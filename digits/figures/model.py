@@ -127,7 +127,7 @@ def _weights(weights: NDArray[np.float32], titles: Sequence[str], title: str) ->
     return figure, tiles
 
 
-#: What is said of a unit, and the colour of its frame (Okabe and Ito).
+#: The words for a unit, and the colour of its frame (Okabe and Ito).
 VERDICTS = {"dead": "#000000", "noise": "#E69F00", "alike": "#009E73"}
 
 

@@ -213,17 +213,15 @@ def _read_pictures(source: PicturesSource, folder: Path) -> Arrays:
 
 
 def _picture(path: Path, height: int, width: int) -> NDArray[np.uint8]:
-    """The picture in grey, 0–255, on white where it is transparent."""
     from PIL import Image
+
+    from digits.core.pictures import grey
 
     try:
         with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
             if picture.size != (width, height):
                 raise ValueError(f"{picture.height} × {picture.width} pixels")
-            if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-                return (np.asarray(picture) // 257).astype(np.uint8)
-            white = Image.new("RGBA", picture.size, "white")
-            return np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("L"))
+            return np.asarray(grey(picture))
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
         expected = f"a PNG, JPEG or BMP picture of {height} × {width} (source.yaml says so)"
         raise InputError(path, found=str(error), expected=expected, do="save it anew, or remove it") from None

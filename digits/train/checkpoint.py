@@ -55,7 +55,7 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to keep a state again."""
+        """Is it time to keep a state again?"""
         return time.monotonic() - self.kept_at >= INTERVAL
 
     def keep(self, model: Any, periods: list[Period], snapshots: list[Snapshot]) -> None:

@@ -13,7 +13,7 @@ from digits.core.files import replacing
 from digits.train.backend import keras, tf
 from digits.train.network import normalization
 
-#: What the ONNX file is written in: old enough for every runtime of the last years.
+#: Version of the ONNX operators: old enough for every runtime of the last years.
 ONNX_OPSET, ONNX_IR = 13, 8
 
 #: Settings that Keras 3.3 lacks, with the values that say no more than leaving them out.

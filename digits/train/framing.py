@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from digits.core.examples import Examples
 from digits.core.model_input import ModelInput
 
-#: So many training images are looked at.
+#: The number of training images that are measured.
 MEASURED = 2_000
 #: A pixel has ink if it is above the background by more than this share of the image's highest pixel.
 INK = 0.2
@@ -50,7 +50,7 @@ def measure_framing(examples: Examples) -> ModelInput:
 
 
 def extents(any_ink: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Where each row's true values begin and end, ``[n, 2]``."""
+    """Return the first column that is true in each row, and the one after the last, ``[n, 2]``."""
     length = any_ink.shape[1]
     return np.column_stack([any_ink.argmax(axis=1), length - any_ink[:, ::-1].argmax(axis=1)])
 

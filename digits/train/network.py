@@ -54,7 +54,7 @@ def first_layer(model: Any) -> Any:
 
 
 def normalization(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a trained batch normalization does to each unit: a factor, and what is added then."""
+    """Return the factor and the summand by which a trained batch normalization changes each unit."""
     gamma, beta, mean, variance = (
         variable.numpy() for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
     )

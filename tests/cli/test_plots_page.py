@@ -15,7 +15,7 @@ from tests.browser import needs_browser, opened
 from tests.conftest import REPOSITORY
 from tests.finished import commit, dvc, git
 
-#: What dvc.yaml says of plots: charts by their names, and a folder with folders of figures in it.
+#: The plots in dvc.yaml: charts by their names, and a folder with folders of figures in it.
 PLOTS = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
 CHARTS: dict[str, dict[str, Any]] = dict(
     item for plot in PLOTS if isinstance(plot, dict) for item in plot.items()

@@ -209,7 +209,7 @@ OVERLAPS = """() => {
         .map(b => `${a.element.outerHTML.slice(0, 60)} and ${b.element.outerHTML.slice(0, 60)}`));
 }"""
 
-#: What the Tab key should reach, and the element that has the focus with the width of its outline.
+#: The controls of the page; then the element that has the focus, with the width of its outline.
 CONTROLS = """() => [...document.querySelectorAll("a[href], button, select, input, summary, [tabindex]")]
     .filter(control => control.checkVisibility()).length"""
 FOCUSED = """() => {

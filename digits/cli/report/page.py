@@ -77,7 +77,7 @@ def page(results: Results, root: Path) -> str:
         class_names=model_input.class_names,
         model_input=model_input,
         drawn=[model.name for model in drawn],
-        drawing={"input": vars(model_input), "models": networks},
+        drawing={"input": vars(model_input) | {"full_ink": model_input.full_ink}, "models": networks},
         picture_of=lambda path: picture(root / path),
         has_data_pictures=(root / "plots/data").is_dir(),
         of_digits=model_input.class_names == tuple("0123456789"),

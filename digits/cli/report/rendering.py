@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.core.pictures import dark_on_white
+
 #: Larger pictures lose colours, not pixels.
 MOST_PIXELS = 4_000_000
 
@@ -45,7 +47,7 @@ def picture(path: Path) -> Picture:
 
 def digit_url(pixels: NDArray[np.uint8], pixel_maximum: int) -> str:
     """An image ``uint8 [height, width]`` with dark ink on white."""
-    return image_url(Image.fromarray((255 - pixels * (255.0 / pixel_maximum)).round().astype(np.uint8)))
+    return image_url(dark_on_white(pixels, pixel_maximum))
 
 
 def image_url(image: Image.Image) -> str:

@@ -83,7 +83,7 @@ class Results(BaseModel):
         return {key: trial[key] for key in self.sweep.space}
 
     def objective(self, trial: Trial) -> float:
-        """What a trial reached; the worst of all, if it failed."""
+        """The value of a trial's objective; the worst of all, if it failed."""
         worst = 0.0 if self.sweep.mode == "max" else inf
         return worst if trial["state"] == "failed" else float(trial[f"validation_{self.sweep.objective}"])
 

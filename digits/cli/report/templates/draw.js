@@ -69,7 +69,7 @@
   const centreOfMass = rows => sum(rows.map((row, y) => (y + 0.5) * sum(row))) / sum(rows.map(sum));
 
   // Rows of ink in 0-1 as the networks take them, and what was done, in words; null if there is no ink.
-  const framed = (ink, {height, width, pixel_maximum, box, centring, centre, background}) => {
+  const framed = (ink, {height, width, full_ink, box, centring, centre, background}) => {
     const [top, bottom] = extent(ink), [left, right] = extent(transposed(ink));
     if (top < 0) return null;
     const tall = bottom - top, wide = right - left, scale = box / Math.max(tall, wide);
@@ -82,11 +82,10 @@
     const own = mass ? [centreOfMass(small), centreOfMass(transposed(small))] : [h / 2, w / 2];
     const row = clamp(round(centre[0] - own[0]), 0, height - h);
     const column = clamp(round(centre[1] - own[1]), 0, width - w);
-    const full = 2 * background > pixel_maximum ? 0 : pixel_maximum;
     const image = Array(height * width).fill(background);
     for (let y = 0; y < h; y++)
       for (let x = 0; x < w; x++)
-        image[(row + y) * width + column + x] = round(background + Math.fround(small[y][x] * (full - background)));
+        image[(row + y) * width + column + x] = round(background + Math.fround(small[y][x] * (full_ink - background)));
     const place = mass ? "centre of mass" : "middle";
     return {image, note: `ink of ${wide} × ${tall} scaled to ${w} × ${h}, placed by its ${place}`};
   };
