@@ -83,7 +83,7 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
     warn(mixed_model(model, root))
     takes = ModelInput.load(folder / "input.json")
     found = list(_pictures(names, takes.class_names))
-    predictions, passed_over, errors = [], [], []
+    predictions, passed_over, problems = [], [], []
     for name, actual in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
         try:
             prediction = predict(name, takes, folder / "model.tflite")
@@ -91,13 +91,13 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
             if isinstance(error, NoPictureError) and name not in names:
                 passed_over.append(name)
             else:
-                errors.append(error)
+                problems.append(error)
             continue
         predictions.append(prediction._replace(actual=actual))
         if seen:
             _write_seen(prediction, takes, seen / f"{len(predictions)}_{Path(name).stem}.png")
-    for error in errors:
-        print(f"error: {error}", file=sys.stderr)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
     for each in predictions:
         warn(f"{each.image}: {each.warning}" if each.warning else "")
     if passed_over:
@@ -109,10 +109,10 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
         if known:
             right = sum(each.label == each.actual for each in known)
             print(f"right: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
-    elif not errors:
+    elif not problems:
         where, do = ", ".join(names), "name others"
         raise InputError(where, found="no picture", expected=" or ".join(FORMATS), do=do)
-    return 1 if errors else 0
+    return 1 if problems else 0
 
 
 def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
