@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 export PIP_USER := 0
+# Python compiles what is imported, once; to compile all that is installed takes longer than the pipeline.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
 DIGITS := $(BIN)/python -m digits
@@ -31,11 +33,18 @@ other:
 	$(PYTHON) -m venv --clear .venv
 	@awk '/^[a-z]/ { uv = /^uv==/ } uv' requirements.txt > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt || \
-		$(BIN)/python -m pip install --require-hashes -r requirements.txt # where only pip knows the way to a registry
+	$(call add,requirements.txt)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@pwd -P > $@
+
+# What a command needs beyond `make run` comes when it is first made, and stays.
+.venv/%: requirements/%.txt .venv/installed
+	$(call add,$<)
+	@touch $@
+
+add = $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) || \
+	$(BIN)/python -m pip install --require-hashes -r $(1) # where only pip knows the way to a registry
 
 # An archive from the web has no git history, without which DVC refuses to work; its experiments need a commit.
 NO_GIT = $(if $(filter exp,$(1)),single revision|)not a git
@@ -73,7 +82,7 @@ results:
 	@echo
 	@$(MAKE) --no-print-directory report
 
-sweep: install ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
+sweep: .venv/sweep ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
 	@$(call dvc,repro split)
 	@$(DIGITS) sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
 
@@ -83,7 +92,7 @@ experiments: install ## The experiments in git: figures, what each one changed, 
 compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
 	@$(DIGITS) compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
 
-plots: install ## DVC's plots as a page that needs no network; of A and B, what differs
+plots: .venv/plots ## DVC's plots as a page that needs no network; of A and B, what differs
 	@$(DIGITS) plots $(if $(A),'$(A)') $(if $(B),'$(B)')
 
 report: install ## The last run's results as a page: figures, a board to draw on, mistakes; and model cards
@@ -97,24 +106,28 @@ verify: install ## Run what is committed afresh, elsewhere, and compare with dvc
 
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test: install ## The tests that CI runs, on up to four cores
+test: .venv/test ## The tests that CI runs, on up to four cores
 	$(PYTEST) -m 'not slow'
 
-test-all: install ## All tests: clusters, crashes, odd systems and remotes too
+test-all: .venv/test ## All tests: clusters, crashes, odd systems and remotes too
 	$(PYTEST)
 
-lint: install ## Ruff, format check, type check, and which package may import which
+lint: .venv/test ## Ruff, format check, type check, and which package may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: install ## Lay the code out as `make lint` wants it
+format: .venv/test ## Lay the code out as `make lint` wants it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: install ## Compile requirements.txt from pyproject.toml anew
-	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --all-extras --python-version 3.11 pyproject.toml --output-file requirements.txt
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml
+EXTRAS := plots sweep ssh
+lock: install ## Compile requirements.txt and requirements/ from pyproject.toml anew
+	$(COMPILE) --upgrade --all-extras --output-file requirements/test.txt
+	$(COMPILE) --extra install --constraint requirements/test.txt --output-file requirements.txt
+	for extra in $(EXTRAS); do $(COMPILE) --extra $$extra --constraint requirements/test.txt --output-file requirements/$$extra.txt; done
 
 clean: ## Remove what the pipeline made, but for DVC's cache and what git tracks
 	rm -rf data/raw data/splits models predictions plots tables dvc_plots report

@@ -18,6 +18,7 @@ def project(tmp_path: Path) -> Path:
     """A folder in no git repository, whose environment is said to be there."""
     for name in ("Makefile", "dvc.yaml", "requirements.txt"):
         shutil.copy(REPOSITORY / name, tmp_path)
+    shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/installed").write_text(f"{tmp_path.resolve()}\n")
     return tmp_path
@@ -61,3 +62,18 @@ def test_no_git_and_no_commit_are_one_line(project: Path) -> None:
     assert make("run", cwd=project).stderr.startswith(line)
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
     assert make("mnist", cwd=project).stderr.startswith(line)
+
+
+def test_a_command_adds_what_it_needs_and_keeps_what_is_there(project: Path) -> None:
+    newer = (project / ".venv/installed").stat().st_mtime + 10
+    os.utime(project / ".venv/installed", (newer, newer))
+    for command, extra in {"plots": "plots", "sweep": "sweep", "lint": "test"}.items():
+        lines = make("--dry-run", command, cwd=project).stdout
+        assert (
+            f"uv pip install --python .venv/bin/python --require-hashes -r requirements/{extra}.txt" in lines
+        )
+        assert "venv --clear" not in lines
+        (project / ".venv" / extra).touch()
+        os.utime(project / ".venv" / extra, (newer, newer))
+        assert "pip install" not in make("--dry-run", command, cwd=project).stdout
+    assert "pip install" not in make("--dry-run", "run", cwd=project).stdout

@@ -11,6 +11,9 @@ import typer
 from digits.core.errors import InputError, printable
 from digits.core.stage import escape_unprintable
 
+#: Packages that only some verbs need, and the file of requirements/ that has them.
+EXTRAS = {"ray": "sweep", "optuna": "sweep", "vl_convert": "plots"}
+
 # What a command needs is imported when it runs: --help answers at once.
 app = typer.Typer(
     name="digits",
@@ -232,6 +235,13 @@ def run() -> None:
         sys.exit(f"error: this digits is of {own.parents[2]}, expected one of this folder; make install")
     try:
         app(prog_name="digits")
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(error.name or "")
+        if not extra:
+            raise
+        sys.exit(
+            f"error: found no {error.name}, expected the packages of requirements/{extra}.txt; make .venv/{extra}"
+        )
     except (InputError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except Exception as error:

@@ -1,14 +1,15 @@
 """The command line itself: help, completion, and how fast both are."""
 
 import os
+import re
 import subprocess
 import sys
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 
 import pytest
 
-from digits.cli.app import app, run
+from digits.cli.app import EXTRAS, app, run
 from tests.conftest import REPOSITORY
 
 VERBS = sorted(
@@ -68,3 +69,21 @@ def test_the_command_of_another_checkout_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=f"this digits is of {REPOSITORY}, expected one of this folder"):
         run()
+
+
+def test_a_package_that_only_some_verbs_need_is_named() -> None:
+    code = "import sys; sys.modules['vl_convert'] = None; from digits.cli.app import run; run()"
+    command = [sys.executable, "-c", code, "plots"]
+    process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    expected = (
+        "error: found no vl_convert, expected the packages of requirements/plots.txt; make .venv/plots\n"
+    )
+    assert (process.returncode, process.stderr) == (1, expected)
+
+
+@pytest.mark.parametrize(("module", "extra"), EXTRAS.items())
+def test_the_requirements_of_an_extra_hold_its_package(module: str, extra: str) -> None:
+    (name,) = packages_distributions()[module]
+    pin = re.compile(rf"^{re.escape(name.replace('_', '-'))}==", re.MULTILINE)
+    assert pin.search((REPOSITORY / f"requirements/{extra}.txt").read_text())
+    assert not pin.search((REPOSITORY / "requirements.txt").read_text())

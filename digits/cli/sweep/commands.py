@@ -28,12 +28,9 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
             raise InputError("data/splits", found=found, expected=expected, do="dvc repro split")
     if not address:  # Ray then listens on the loopback interface alone, as on those systems
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    try:
-        from digits.cli.sweep.engine import connected, train_trials
-        from digits.cli.sweep.search import draw
-    except ImportError as error:
-        do = "pip install '.[sweep]', or make install"
-        raise InputError("sweep", found=f"no {error.name}", expected="Ray and Optuna", do=do) from None
+    from digits.cli.sweep.engine import connected, train_trials
+    from digits.cli.sweep.search import draw
+
     data = {"source": params.data.source} | {name: split.digest().hex() for name, split in splits.items()}
     results = Results(folder=folder, sweep=sweep, parameters=params.recipe(sweep.model), data=data)
     if resume and folder.exists():

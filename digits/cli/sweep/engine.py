@@ -51,7 +51,7 @@ def connected(address: str | None, cores: int | None = None) -> Iterator[str]:
                 # Ray would keep a token in the home folder otherwise.
                 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
                 ray.init("local", num_cpus=cores, include_dashboard=False, **QUIET)
-            here, do = versions(), "install the same requirements.txt on all nodes"
+            here, do = versions(), "install the same requirements/sweep.txt on all nodes"
             for node in (node for node in ray.nodes() if node["Alive"]):
                 place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
                 there = ray.get(ray.remote(num_cpus=0, scheduling_strategy=place)(versions).remote())
