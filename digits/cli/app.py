@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from digits.core.errors import InputError, printable
 from digits.core.stage import escape_unprintable
@@ -18,15 +19,32 @@ EXTRAS = {"ray": "sweep", "optuna": "sweep", "vl_convert": "plots"}
 app = typer.Typer(
     name="digits",
     help="Use the trained models; compare, repeat, check and show the experiments. "
-    "To train: make run, or dvc repro.",
+    "To train: make run, or dvc repro. Outside a checkout of the project, predict --model-file works.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-
-
 sweep = typer.Typer(no_args_is_help=True, help="Search better parameters: many trainings of one model.")
 app.add_typer(sweep, name="sweep")
+
+
+def check_checkout(otherwise: str = "git clone it first") -> None:
+    """Raise an InputError if the working directory is no checkout of the project, or another one's."""
+    here, own = Path("digits/cli/app.py"), Path(__file__)
+    if not here.is_file():
+        found, expected = "no folder digits/ with the code", "the top folder of a checkout of the project"
+        raise InputError(Path.cwd(), found=found, expected=expected, do=f"cd there, or {otherwise}")
+    if not here.samefile(own):
+        found, do = f"the one of {own.parents[2]}", "make install, then .venv/bin/digits"
+        raise InputError("the command digits", found=found, expected="the one of this folder", do=do)
+
+
+class InCheckout(TyperCommand):
+    """A command that works in a checkout only; its --help works anywhere."""
+
+    def invoke(self, ctx: Any) -> Any:
+        check_checkout()
+        return super().invoke(ctx)
 
 
 def _stems(pattern: str) -> Callable[[], list[str]]:
@@ -64,7 +82,7 @@ TOLERANCE = (
 )
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def compare(
     before: Revision = None,
     after: Revision = None,
@@ -85,7 +103,7 @@ def compare(
     sys.exit(main(before, after, between=between, style=style, conditions=fail_if or []))
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def experiments(
     markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -103,8 +121,15 @@ def predict(
         typer.Argument(help="Pictures, folders of them or of folders named after classes, - for stdin."),
     ],
     model: Annotated[
-        str, typer.Option(help="Which network answers.", autocompletion=_stems("models/*"))
-    ] = "dnn",
+        str | None,
+        typer.Option(
+            help="A network of this checkout; dnn, if not given.", autocompletion=_stems("models/*")
+        ),
+    ] = None,
+    model_file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A model.tflite from anywhere, with its input.json beside it."),
+    ] = None,
     format: Annotated[
         Literal["table", "json", "csv"], typer.Option(help="How the answers are printed.")
     ] = "table",
@@ -116,12 +141,17 @@ def predict(
 
     The ink is found, then scaled and placed as in the training images. A ? marks an answer with a warning.
     """
+    if model_file is None:
+        check_checkout("name a model with --model-file")
+    elif model is not None:
+        expected, do = "only one of both", "leave one out"
+        raise InputError("--model-file", found=f"also --model {model}", expected=expected, do=do)
     from digits.cli.predict import main
 
-    sys.exit(main(images, model=model, style=format, seen=seen))
+    sys.exit(main(images, model=model_file or model or "dnn", style=format, seen=seen))
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def recipe(
     name: Annotated[str | None, typer.Argument(autocompletion=_stems("recipes/*.yaml"))] = None,
 ) -> None:
@@ -131,7 +161,7 @@ def recipe(
     sys.exit(main(name))
 
 
-@sweep.command("run")
+@sweep.command("run", cls=InCheckout)
 def run_sweep(
     name: Annotated[
         str, typer.Argument(help="One of sweeps/.", autocompletion=_stems("sweeps/*.yaml"))
@@ -160,7 +190,7 @@ def run_sweep(
     sys.exit(run(name, trials, workers, address, resume))
 
 
-@sweep.command("apply")
+@sweep.command("apply", cls=InCheckout)
 def apply_sweep(
     name: Annotated[
         str, typer.Argument(help="A sweep that was run.", autocompletion=_stems("sweeps/*.yaml"))
@@ -176,7 +206,7 @@ def apply_sweep(
     sys.exit(apply(name, trial))
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def plots(
     revisions: Annotated[list[str] | None, typer.Argument()] = None,
     output: Path = Path("dvc_plots/index.html"),
@@ -188,7 +218,7 @@ def plots(
     sys.exit(main(revisions or [], output=output, open_page=open_page))
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def report(output: Path = Path("report/index.html"), open_page: OpenPage = False) -> None:
     """Write the last run's results as one page that needs no network, and a card of each model."""
     from digits.cli.report.page import main
@@ -196,7 +226,7 @@ def report(output: Path = Path("report/index.html"), open_page: OpenPage = False
     sys.exit(main(output=output, open_page=open_page))
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def repeat(
     seeds: Annotated[int, typer.Option(min=2, help="How many trainings of each model.")] = 5,
     model: Annotated[list[str] | None, typer.Option(help="All models, if not given.")] = None,
@@ -208,7 +238,7 @@ def repeat(
     sys.exit(main(seeds, models=model or [], save=save))
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def metrics() -> None:
     """Show what the last run's models reach, in one table."""
     from digits.cli.metrics import main
@@ -216,7 +246,7 @@ def metrics() -> None:
     sys.exit(main())
 
 
-@app.command()
+@app.command(cls=InCheckout)
 def verify(tolerance: Annotated[float, typer.Option(min=0, help=TOLERANCE)] = 1e-3) -> None:
     """Run what is committed at HEAD afresh, elsewhere, and compare with its dvc.lock.
 
@@ -230,9 +260,6 @@ def verify(tolerance: Annotated[float, typer.Option(min=0, help=TOLERANCE)] = 1e
 def run() -> None:
     """The command line; what a person can mend ends in one line and exit status 1."""
     escape_unprintable()
-    here, own = Path("digits/cli/app.py"), Path(__file__)
-    if here.is_file() and not here.samefile(own):
-        sys.exit(f"error: this digits is of {own.parents[2]}, expected one of this folder; make install")
     try:
         app(prog_name="digits")
     except ModuleNotFoundError as error:

@@ -63,12 +63,14 @@ class Prediction(NamedTuple):
     actual: str = ""
 
 
-def main(names: list[str], *, model: str, style: str, seen: Path | None = None, root: Path = Path()) -> int:
+def main(
+    names: list[str], *, model: str | Path, style: str, seen: Path | None = None, root: Path = Path()
+) -> int:
     """Print what the network says of each picture; return 1 if one could not be read, else 0.
 
     Args:
         names: files, folders of them or of class folders, or ``-`` for standard input.
-        model: a folder of models/.
+        model: the name of a folder of models/, or the path of a model.tflite.
         style: table, json or csv.
         seen: a folder to write what the network saw to.
         root: where models/ is.
@@ -76,17 +78,24 @@ def main(names: list[str], *, model: str, style: str, seen: Path | None = None, 
     Raises:
         InputError: there is no such model, or no picture to look at.
     """
-    folder = root / "models" / model
-    for path in (folder / "model.tflite", folder / "input.json"):
+    file = model if isinstance(model, Path) else root / "models" / model / "model.tflite"
+    settings = file.with_name("input.json")
+    copy = f"copy it from the folder that {file.name} came from"
+    for path, expected, do in (
+        (file, "a trained model", "check the path"),
+        (settings, f"it beside {file.name}", copy),
+    ):
         if not path.is_file():
-            raise InputError(path, found="no such file", expected="a trained model", do=MAKE_RUN)
-    warn(mixed_model(model, root))
-    takes = ModelInput.load(folder / "input.json")
+            fix = do if isinstance(model, Path) else MAKE_RUN
+            raise InputError(path, found="no such file", expected=expected, do=fix)
+    if isinstance(model, str):
+        warn(mixed_model(model, root))
+    takes = ModelInput.load(settings)
     found = list(_pictures(names, takes.class_names))
     predictions, passed_over, problems = [], [], []
     for name, actual in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
         try:
-            prediction = predict(name, takes, folder / "model.tflite")
+            prediction = predict(name, takes, file)
         except InputError as error:
             if isinstance(error, NoPictureError) and name not in names:
                 passed_over.append(name)

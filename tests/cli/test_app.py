@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.cli.app import EXTRAS, app, run
+from digits.cli.app import EXTRAS, app, run, sweep
 from tests.conftest import REPOSITORY
 
 VERBS = sorted(
@@ -67,7 +67,31 @@ def test_the_command_of_another_checkout_is_refused(tmp_path: Path, monkeypatch:
     (tmp_path / "digits/cli").mkdir(parents=True)
     (tmp_path / "digits/cli/app.py").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=f"this digits is of {REPOSITORY}, expected one of this folder"):
+    monkeypatch.setattr(sys, "argv", ["digits", "metrics"])
+    with pytest.raises(SystemExit, match=f"found the one of {REPOSITORY}, expected the one of this folder"):
+        run()
+
+
+@pytest.mark.parametrize(
+    "command", [*VERBS, *(f"sweep {command.name}" for command in sweep.registered_commands)]
+)
+def test_outside_a_checkout_it_is_said_what_to_do(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*command.split(), "3.png"] if command == "predict" else command.split()
+    monkeypatch.setattr(sys, "argv", ["digits", *words])
+    with pytest.raises(SystemExit) as end:
+        run()
+    assert str(end.value).startswith(f"error: {tmp_path}: found no folder digits/ with the code, expected")
+    assert str(end.value).count("\n") == 0
+
+
+def test_a_model_is_given_by_name_or_by_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["digits", "predict", "3.png", "--model=linear", "--model-file=model.tflite"]
+    )
+    with pytest.raises(SystemExit, match="--model-file: found also --model linear, expected only one"):
         run()
 
 

@@ -161,6 +161,19 @@ def test_without_a_model_it_is_said_what_makes_one(root: Path) -> None:
         main([str(root / "empty")], model="dnn", style="table", root=root)
 
 
+def test_a_model_file_needs_its_input_beside_it(root: Path) -> None:
+    file = root / "models/dnn/model.tflite"
+    file.with_name("input.json").unlink()
+    with pytest.raises(
+        InputError, match=r"input\.json: found no such file, expected it beside model\.tflite"
+    ):
+        main(["x.png"], model=file, style="table")
+    with pytest.raises(
+        InputError, match="none: found no such file, expected a trained model; check the path"
+    ):
+        main(["x.png"], model=root / "none", style="table")
+
+
 def test_a_camera_says_which_side_is_up(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90° to the right
@@ -172,6 +185,7 @@ def test_the_command_reads_standard_input_without_tensorflow(root: Path) -> None
     png = io.BytesIO()
     stroke().save(png, "PNG")
     words = [sys.executable, "-X", "importtime", "-m", "digits", "predict", "-", "--format", "json"]
+    words += ["--model-file", "models/dnn/model.tflite"]
     process = subprocess.run(
         words, cwd=root, env={"PYTHONPATH": str(REPOSITORY)}, input=png.getvalue(), capture_output=True
     )
