@@ -112,11 +112,13 @@ test: .venv/test ## The tests that CI runs, on up to four cores
 test-all: .venv/test ## All tests: clusters, crashes, odd systems and remotes too
 	$(PYTEST)
 
-lint: .venv/test ## Ruff, format check, type check, and which package may import which
+lint: .venv/test ## Ruff, format check, type check, which package may import which, and the files that GitHub reads
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 format: .venv/test ## Lay the code out as `make lint` wants it
 	$(BIN)/ruff check --fix
