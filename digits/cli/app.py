@@ -266,9 +266,8 @@ def run() -> None:
         extra = EXTRAS.get(error.name or "")
         if not extra:
             raise
-        sys.exit(
-            f"error: found no {error.name}, expected the packages of requirements/{extra}.txt; make .venv/{extra}"
-        )
+        where = f"requirements/{extra}.txt"
+        sys.exit(f"error: found no {error.name}, expected the packages of {where}; make .venv/{extra}")
     except (InputError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except Exception as error:
