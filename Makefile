@@ -68,9 +68,9 @@ explore:
 $(MODELS:%=model-%): model-%:
 	@$(DVC) --wait-for-lock repro --single-item train@$* evaluate@$* plot@$*
 
-mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full
+mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full, course-keras
 	@$(if $(RECIPE),$(DIGITS) recipe '$(RECIPE)')
-	@$(call dvc,exp run -S data.source=$(if $(filter full,$(RECIPE)),mnist-full,mnist))
+	@$(call dvc,exp run -S data.source=$(if $(filter full course-keras,$(RECIPE)),mnist-full,mnist))
 	@$(MAKE) --no-print-directory results
 
 .PHONY: results

@@ -59,6 +59,7 @@ class Recipe(Section):
 
     # What most leave out.
     snapshots: list[Step] | None = Field(None, description="None: after 10, 100 and all steps")
+    loss_reduction: Literal["sum", "mean"] = Field("sum", description="of the losses of a batch's images")
     l1: float = Field(0.0, ge=0, allow_inf_nan=False)
     normalization: Literal["batch"] | None = None
     input_dropout: float = Field(0.0, ge=0, lt=1, description="share of the pixels")

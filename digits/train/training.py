@@ -52,10 +52,11 @@ def train(
 ) -> Trained:
     """Train a network by ``recipe``, scoring it on both splits after each period.
 
-    As in the course, the loss is summed over a batch, each variable's gradient is clipped by its own
-    norm, and batches walk through a fresh shuffle of all examples again and again. Images may be
-    distorted on the way, the learning rate may fall along a cosine (Loshchilov and Hutter 2017), and
-    the network may be that of the weights' running averages (Polyak and Juditsky 1992).
+    As in the course's first version, the loss is summed over a batch, each variable's gradient is clipped
+    by its own norm, and batches walk through a fresh shuffle of all examples again and again. The loss may
+    be the mean over a batch, images may be distorted on the way, the learning rate may fall along a cosine
+    (Loshchilov and Hutter 2017), and the network may be that of the weights' running averages (Polyak and
+    Juditsky 1992).
 
     ``report`` is called after each period. ``checkpoint`` is where to go on from, and to keep what was
     reached from time to time; it changes nothing of what the training ends with. An InputError says that the
@@ -73,7 +74,7 @@ def train(
     period_steps = recipe.steps // recipe.periods
     model.compile(
         optimizer=_optimizer(recipe),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=recipe.loss_reduction),
         # Callbacks are called after so many steps: one call for each step would take longer than the step.
         steps_per_execution=math.gcd(period_steps, *recipe.snapshot_steps),
         jit_compile=False,

@@ -75,6 +75,8 @@ def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.flo
         rate = recipe.learning_rate
         if recipe.schedule == "cosine":
             rate *= (1 + np.cos(np.pi * step / recipe.steps)) / 2
+        if recipe.loss_reduction == "mean":
+            error /= len(batch)
         penalty = recipe.l1 * np.sign(kernel) + 2 * recipe.l2 * kernel
         for i, gradient in enumerate([pixels.T @ error + penalty, error.sum(axis=0)]):
             if recipe.clip_norm is not None:
@@ -98,6 +100,7 @@ def gradient_descent(recipe: Recipe, examples: Examples) -> tuple[NDArray[np.flo
         {"l1": 0.05},
         {"l2": 0.2},
         {"clip_norm": 0.3},
+        {"loss_reduction": "mean", "l2": 0.2},
         {"momentum": 0.9},
         {"optimizer": "adagrad", "clip_norm": 0.3, "l2": 0.2, "initial_accumulator": 0.5},
         {"schedule": "cosine", "optimizer": "adagrad", "steps": 20},
