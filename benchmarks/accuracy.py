@@ -1,10 +1,10 @@
 """Accuracy and time of each recipe, over three seeds: python -m benchmarks.accuracy [RECIPE …]
 
 Trains both models of each recipe of recipes/, or of those named, on what it is made for: the course's rows of
-MNIST, all of MNIST (full), or the bundled digits (small). Prints mean accuracies; 95 % intervals of the test
-accuracy's mean over seeds (Student's) and over other test images (Wilson's); the seconds of a training, its
-scoring after each period included, also ÷ those of recipe course; and images per second. Needs real MNIST,
-in both formats, in ../shared/mnist or in the folder that DIGITS_MNIST names.
+MNIST, all of MNIST (full, course-keras), or the bundled digits (small). Prints mean accuracies; 95 %
+intervals of the test accuracy's mean over seeds (Student's) and over other test images (Wilson's); the
+seconds of a training, its scoring after each period included, also ÷ those of recipe course; and images per
+second. Needs real MNIST, in both formats, in ../shared/mnist or in the folder that DIGITS_MNIST names.
 """
 
 import sys
@@ -24,7 +24,7 @@ from digits.train.training import scorer, train
 
 SEEDS = range(3)
 #: The data source of recipes that aren't for the course's MNIST.
-SOURCES = {"full": "mnist-full", "small": "digits"}
+SOURCES = {"course-keras": "mnist-full", "full": "mnist-full", "small": "digits"}
 
 
 class Result(NamedTuple):

@@ -55,6 +55,11 @@ def main() -> None:
         set_source(project, "mnist-full")
         peak = int(run(("python", "-c", SPLIT_MEMORY), project).splitlines()[-1]) * 1024
         print(f"peak memory of split ÷ bytes of images: {peak / 1e6:.0f} MB, {peak / ALL_IMAGES:.1f}   ≤ 4")
+        run(("python", "-m", "digits", "recipe", "course-keras"), project)
+        run(("python", "-m", "stages.split"), project)
+        script = partial(seconds, ("python", "benchmarks/notebook/keras_notebook.py", str(MNIST)), project)
+        train = partial(seconds, ("python", "-m", "stages.train", "dnn"), project)
+        compare("present exercise as a plain Keras script", script, "train", train, "≥ 1", repeats=3)
 
 
 def make_one_stage_repository(folder: Path) -> None:
