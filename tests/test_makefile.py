@@ -77,3 +77,11 @@ def test_a_command_adds_what_it_needs_and_keeps_what_is_there(project: Path) -> 
         os.utime(project / ".venv" / extra, (newer, newer))
         assert "pip install" not in make("--dry-run", command, cwd=project).stdout
     assert "pip install" not in make("--dry-run", "run", cwd=project).stdout
+
+
+@pytest.mark.parametrize(
+    ("recipe", "source"), [("quick", "mnist"), ("full", "mnist-full"), ("course-keras", "mnist-full")]
+)
+def test_a_recipe_runs_on_the_data_that_it_is_made_for(recipe: str, source: str, project: Path) -> None:
+    lines = make("--dry-run", "mnist", f"RECIPE={recipe}", cwd=project).stdout.splitlines()
+    assert any(line.endswith(f"dvc exp run -S data.source={source}") for line in lines)

@@ -48,6 +48,17 @@ def test_a_recipe_is_what_it_extends_with_its_own_settings(name: str, root: Path
     assert text.count("#") == (root / "recipes/course.yaml").read_text().count("#")  # its comments
 
 
+def test_course_keras_takes_fifty_epochs(root: Path) -> None:
+    """Each is a period, and a pass over the 48,000 training images of mnist-full, without a rest."""
+    applied("course-keras", root)
+    params = load_params(root)
+    recipe = params.recipe("dnn")
+    training_images = 60_000 - round(60_000 * params.data.validation_fraction)
+    assert recipe.steps * recipe.batch_size == 50 * training_images
+    assert recipe.periods == 50
+    assert params.data.rows is None
+
+
 def test_dvc_then_changes_a_line_and_no_other(root: Path) -> None:
     """``dvc exp run -S`` writes params.yaml anew; what it lays out otherwise would hide what changed."""
     before = applied("full", root).splitlines()
