@@ -1,78 +1,211 @@
-"""Time and memory of the pipeline on MNIST, as ratios taken in one run: python -m benchmarks.speed [PYTHON]
+"""What people wait for, as ratios taken in one run: python -m benchmarks.speed [ROW …] [--notebook PYTHON]
 
-PYTHON is the interpreter of the environment that notebook/README.md describes; with it, the course's own way
-is timed too. Needs git, and real MNIST in ../shared/mnist or in the folder that DIGITS_MNIST names. Linux.
+Without a name, all rows. B is `python -c "import tensorflow"`. PYTHON is the interpreter of the environment
+that notebook/README.md describes. Needs Linux, git, make, and real MNIST in ../shared/mnist or in the folder
+that DIGITS_MNIST names.
 """
 
+import argparse
 import itertools
-import sys
+import shutil
+from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measuring import MNIST, REPRO, clone, compare, run, seconds, set_param, set_source, time_repro
+import numpy as np
 
-#: The commands of `make run` up to the table of metrics.
+from benchmarks.measuring import (
+    MNIST,
+    REPRO,
+    ROOT,
+    clone,
+    compare,
+    run,
+    seconds,
+    set_param,
+    set_source,
+    time_repro,
+)
+from digits.core.examples import Examples
+from tests.tiny import idx_bytes
+
+#: The commands of `make run` from the environment on.
 MAKE_RUN = (
     "sh",
     "-ec",
     "dvc repro split; repro='dvc --wait-for-lock repro --single-item'; "
     "for model in linear dnn; do "
     '$repro train@$model evaluate@$model plot@$model & running="$running $!"; done; '
-    "$repro explore & for process in $running $!; do wait $process; done; dvc repro",
+    "$repro explore & for process in $running $!; do wait $process; done; dvc repro; "
+    "python -m digits metrics; python -m digits report",
 )
-READ_CSV = "import sys, pandas; [pandas.read_csv(path, header=None) for path in sys.argv[1:]]"
-CSV_FILES = (str(MNIST / "mnist_train_small.csv"), str(MNIST / "mnist_test.csv"))
+BIG = """title: MNIST's images over and over
+format: idx
+height: 28
+width: 28
+class_names: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+files: {train_images: images, train_labels: labels}
+"""
+#: Prints the kilobytes that a stage holds at most, Python and its libraries included.
+PEAK = """import importlib, resource, sys
+importlib.import_module(f"stages.{sys.argv[1]}").main(*sys.argv[2:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
 
-#: Prints the kilobytes that the split stage holds at most, Python and NumPy included.
-SPLIT_MEMORY = "import resource, stages.split; stages.split.main(); print(resource.getrusage(0).ru_maxrss)"
-ALL_IMAGES = 70_000 * 28 * 28  # bytes
-
-
-def main() -> None:
-    with clone() as project, TemporaryDirectory() as folder:
-        import_tensorflow = partial(seconds, ("python", "-c", "import tensorflow"), project)
-        make_one_stage_repository(Path(folder))
-        status = partial(seconds, ("dvc", "status"), Path(folder))
-        read_csv = partial(seconds, ("python", "-c", READ_CSV, *CSV_FILES), project)
-        split = partial(seconds, ("python", "-m", "stages.split"), project)
-        from_nothing = partial(run_from_nothing, project)
-        new_rates, earlier_rates = itertools.count(0.041, 0.001), itertools.cycle((0.05, 0.041))
-        import_tensorflow()  # the first import of a day reads from the disk
-
-        compare("from nothing", from_nothing, "import tensorflow", import_tensorflow, "≤ 3.0")
-        changed = partial(time_repro, project, new_rates)
-        compare("dnn's rate changed", changed, "import tensorflow", import_tensorflow, "≤ 2.2")
-        compare("nothing changed", partial(seconds, REPRO, project), "dvc status", status, "≤ 1.3")
-        back = partial(time_repro, project, earlier_rates)
-        compare("back to an earlier rate", back, "dvc status", status, "")
-        compare("split", split, "pandas.read_csv", read_csv, "≤ 1.0")
-        if len(sys.argv) > 1:
-            notebook = (sys.argv[1], "benchmarks/notebook/notebook.py", str(MNIST), f"{folder}/figures")
-            course = partial(seconds, notebook, project)
-            compare("the course's own way", course, "from nothing", from_nothing, "≥ 10", repeats=1)
-        set_param(project, "data.rows", None)
-        set_source(project, "mnist-full")
-        peak = int(run(("python", "-c", SPLIT_MEMORY), project).splitlines()[-1]) * 1024
-        print(f"peak memory of split ÷ bytes of images: {peak / 1e6:.0f} MB, {peak / ALL_IMAGES:.1f}   ≤ 4")
-        run(("python", "-m", "digits", "recipe", "course-keras"), project)
-        run(("python", "-m", "stages.split"), project)
-        script = partial(seconds, ("python", "benchmarks/notebook/keras_notebook.py", str(MNIST)), project)
-        train = partial(seconds, ("python", "-m", "stages.train", "dnn"), project)
-        compare("present exercise as a plain Keras script", script, "train", train, "≥ 1", repeats=3)
+Row = Callable[[Path, Path], None]
 
 
-def make_one_stage_repository(folder: Path) -> None:
+def newcomer(project: Path, folder: Path) -> None:
+    """From a fresh clone to pictures; both sides find in their caches what was downloaded before."""
+
+    def from_a_clone() -> float:
+        shutil.rmtree(folder / "clone", ignore_errors=True)
+        run(("git", "clone", "--quiet", "--no-local", str(ROOT), "clone"), folder)
+        return seconds(("make", "run"), folder / "clone")
+
+    def tensorflow_alone() -> float:
+        pip = f"alone/bin/python -m pip install --quiet tensorflow-cpu=={version('tensorflow-cpu')}"
+        return seconds(("sh", "-ec", f"python3 -m venv --clear alone; {pip}"), folder)
+
+    from_a_clone(), tensorflow_alone()
+    compare("fresh clone to pictures", from_a_clone, "pip install", tensorflow_alone, "≤ 1.6", repeats=3)
+    print(run(("du", "-sm", ".venv"), folder / "clone").split()[0], "MB of environment   ≤ 2,048")
+
+
+def developer(project: Path, folder: Path) -> None:
+    from_nothing = partial(run_from_nothing, project)
+    test = partial(seconds, ("make", "test"), ROOT)
+    compare("make test", test, "from nothing", from_nothing, "≤ 25", repeats=1)
+
+
+def student(project: Path, folder: Path) -> None:
+    compare("from nothing", partial(run_from_nothing, project), "B", b(project), "≤ 3.0")
+
+
+def notebook(project: Path, folder: Path, python: str = "") -> None:
+    own_way = partial(
+        seconds, (python, "benchmarks/notebook/notebook.py", str(MNIST), f"{folder}/f"), project
+    )
+    from_nothing = partial(run_from_nothing, project)
+    compare("the course's own way", own_way, "from nothing", from_nothing, "≥ 10", repeats=1)
+
+
+def experimenter(project: Path, folder: Path) -> None:
     run(("dvc", "init", "--no-scm", "--quiet"), folder)
     (folder / "dvc.yaml").write_text("stages:\n  one:\n    cmd: echo > one\n    outs: [one]\n")
     run(REPRO, folder)
+    run(REPRO, project)
+    status = partial(seconds, ("dvc", "status"), project)
+    new_rates, earlier_rates = itertools.count(0.041, 0.001), itertools.cycle((0.05, 0.041))
+    compare("dnn's rate changed", partial(time_repro, project, new_rates), "B", b(project), "≤ 2.0")
+    compare(
+        "back to an earlier rate", partial(time_repro, project, earlier_rates), "dvc status", status, "≤ 3"
+    )
+    one = partial(seconds, ("dvc", "status"), folder)
+    compare("nothing changed", partial(seconds, REPRO, project), "dvc status of one stage", one, "≤ 1.8")
+    for number in range(30):
+        set_param(project, "train.dnn.learning_rate", 0.1 + number / 1000)
+        run(("dvc", "exp", "save", "--name", f"rate-{number}"), project)
+    experiments = partial(seconds, ("python", "-m", "digits", "experiments"), project)
+    compare("digits experiments", experiments, "dvc status", status, "≤ 2")
+    exp_show = partial(seconds, ("dvc", "exp", "show"), project)
+    compare("dvc exp show, 30 experiments", exp_show, "dvc status", status, "≤ 5")
+
+
+def present_exercise(project: Path, folder: Path) -> None:
+    set_source(project, "mnist-full")
+    run(("python", "-m", "digits", "recipe", "course-keras"), project)
+    run(("python", "-m", "stages.split"), project)
+    script = partial(seconds, ("python", "benchmarks/notebook/keras_notebook.py", str(MNIST)), project)
+    train = partial(seconds, ("python", "-m", "stages.train", "dnn"), project)
+    compare("present exercise as a plain Keras script", script, "train", train, "≥ 1.0", repeats=3)
+
+
+def long_training(project: Path, folder: Path) -> None:
+    """Steps per second once all is loaded: the difference of a long and a short training."""
+    run(("python", "-m", "digits", "recipe", "quick"), project)
+    set_source(project, "mnist")
+    set_param(project, "train.dnn.augmentation.elastic", 0.0)
+    run(("python", "-m", "stages.split"), project)
+
+    def beyond(few: int, many: int, time: Callable[[int], float]) -> float:
+        return time(many) - time(few)
+
+    def train(steps: int) -> float:
+        set_param(project, "train.dnn.steps", steps)
+        set_param(project, "train.dnn.snapshots", [])
+        return seconds(("python", "-m", "stages.train", "dnn"), project)
+
+    def plain(steps: int) -> float:
+        script = ("python", "benchmarks/notebook/keras_augmented.py", "data/splits/train.npz", str(steps))
+        return seconds(script, project)
+
+    theirs, ours = (partial(beyond, 500, 2000, time) for time in (plain, train))
+    compare("1,500 steps of plain Keras", theirs, "of recipe quick without elastic", ours, "≥ 1.5", repeats=3)
+
+
+def predict(project: Path, folder: Path) -> None:
+    run(REPRO, project)
+    picture = ("python", "-m", "digits", "predict", str(ROOT / "docs/images/weights.png"))
+    compare("digits predict", partial(seconds, picture, project), "B", b(project), "≤ 0.12")
+
+
+def own_data(project: Path, folder: Path) -> None:
+    """Time per image beyond the processes' start, and memory, as the rows grow."""
+    source = project / "data/sources/big"
+    source.mkdir()
+    (source / "source.yaml").write_text(BIG)
+    run(("dvc", "repro", "train@linear"), project)
+    some = Examples.load(project / "data/splits/train.npz")
+    set_param(project, "data.rows", None)
+    set_param(project, "data.source", "big")
+
+    def split_and_evaluate(rows: int) -> tuple[float, int, int]:
+        which = np.arange(rows) % len(some)
+        (source / "images").write_bytes(idx_bytes(some.images[which]))
+        (source / "labels").write_bytes(idx_bytes(some.labels[which]))
+        stages = (("split",), ("evaluate", "linear"))
+        time = sum(seconds(("python", "-m", f"stages.{name}", *model), project) for name, *model in stages)
+        peaks = (run(("python", "-c", PEAK, *stage), project).splitlines()[-1] for stage in stages)
+        return time, 1024 * max(map(int, peaks)), rows * 28 * 28
+
+    (start, _, _), (small, _, _), (large, peak, size) = map(split_and_evaluate, (100, 10_000, 600_000))
+    per_image = (large - start) / 600_000 / ((small - start) / 10_000)
+    print(
+        f"split and evaluate, 600,000 rows: {large:.1f} s, per image {per_image:.2f} × that of 10,000   ≤ 1.3"
+    )
+    print(f"peak memory ÷ bytes of the images: {peak / 1e6:.0f} MB, {peak / size:.2f}   ≤ 4")
+
+
+def b(project: Path) -> Callable[[], float]:
+    return partial(seconds, ("python", "-c", "import tensorflow"), project)
 
 
 def run_from_nothing(project: Path) -> float:
     """Time the commands of `make run` without outputs, cache and dvc.lock."""
     run(("git", "clean", "-dffxq", "--exclude=__pycache__"), project)
-    (project / "dvc.lock").unlink()
+    (project / "dvc.lock").unlink(missing_ok=True)
     return seconds(MAKE_RUN, project)
+
+
+ROWS: tuple[Row, ...] = (
+    newcomer, student, present_exercise, experimenter, long_training, predict, own_data, developer
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(row.__name__ for row in ROWS))
+    parser.add_argument("--notebook", metavar="PYTHON", help="time the course's own way too")
+    given = parser.parse_args()
+    rows = [row for row in ROWS if not given.rows or row.__name__ in given.rows]
+    if given.notebook:
+        rows.append(partial(notebook, python=given.notebook))
+    for row in rows:
+        with clone() as project, TemporaryDirectory() as folder:
+            b(project)()  # the first import of a day reads from the disk
+            row(project, Path(folder))
 
 
 if __name__ == "__main__":
