@@ -23,6 +23,8 @@ from digits.core.params import Params
 from digits.core.yaml_files import Section, read_mapping
 from tests.conftest import REPOSITORY
 
+MODELS = read_mapping(REPOSITORY / "dvc.yaml")["vars"][0]["models"]
+
 
 @pytest.fixture(scope="module")
 def repo() -> Iterator[Repo]:
@@ -160,13 +162,13 @@ def test_every_data_dependency_is_read(
 
 def test_only_training_imports_tensorflow(ran: tuple[dict[str, Ran], Path]) -> None:
     importing = {name for name, result in ran[0].items() if "tensorflow" in result.modules}
-    assert importing == {"train@linear", "train@dnn"}
+    assert importing == {f"train@{model}" for model in MODELS}
 
 
 def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, Ran], Path]) -> None:
-    for name in ("train@linear", "train@dnn"):
+    for model in MODELS:
         # Modules that load only where the import of their package went through.
-        modules = ran[0][name].modules
+        modules = ran[0][f"train@{model}"].modules
         assert "keras.src.backend" in modules
         assert not modules & {
             "sklearn.base",
@@ -225,7 +227,7 @@ def test_declared_params_are_the_params_read(
 def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None:
     graph = repo.index.graph
     users = {stage.addressing for stage in graph if "data/splits/test.npz" in files_of(stage)}
-    assert users == {"evaluate@linear", "evaluate@dnn"}
+    assert users == {f"evaluate@{model}" for model in MODELS}
     for stage in graph:
         if stage.addressing.startswith("train"):
             before = {other.addressing for other in networkx.descendants(graph, stage)}
@@ -235,7 +237,7 @@ def test_nothing_before_evaluation_depends_on_the_test_split(repo: Repo) -> None
 def test_what_dvc_makes_us_repeat_names_every_model() -> None:
     """DVC repeats a stage for each model, but no chart and no artifact."""
     wiring = read_mapping(REPOSITORY / "dvc.yaml")
-    models = set(wiring["vars"][0]["models"])
+    models = set(MODELS)
     assert set(wiring["artifacts"]) == models
     assert {item["path"] for item in wiring["artifacts"].values()} == {
         f"models/{model}/model.tflite" for model in models
@@ -255,7 +257,7 @@ def test_no_name_that_a_user_gives_reaches_the_shell() -> None:
     stages = wiring["stages"].values()
     assert set(re.findall(r"\$\{.*?\}", " ".join(stage["cmd"] for stage in stages))) == {"${item.model}"}
     assert {stage["matrix"]["model"] for stage in stages if "matrix" in stage} == {"${models}"}
-    assert all(re.fullmatch("[a-z][a-z0-9_]*", model) for model in wiring["vars"][0]["models"])
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", model) for model in MODELS)
 
 
 def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:

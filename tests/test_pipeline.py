@@ -19,12 +19,12 @@ from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
-MODELS = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["vars"][0]["models"]
+WIRING = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
+MODELS = WIRING["vars"][0]["models"]
 ALL = {
-    "download",
-    "split",
-    "explore",
-    *(f"{stage}@{model}" for stage in ("train", "evaluate", "plot") for model in MODELS),
+    name
+    for stage, what in WIRING["stages"].items()
+    for name in ([f"{stage}@{model}" for model in MODELS] if "matrix" in what else [stage])
 }
 
 

@@ -24,7 +24,10 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
-    """The snapshots ``taken`` in one training, in order, and the name of the layer that they show."""
+    """The snapshots ``taken`` in one training, in order, and the name of the first layer.
+
+    There are none of a layer that isn't dense.
+    """
 
     layer: str
     taken: Sequence[Snapshot]

@@ -5,7 +5,7 @@ Each is a folder of data/sources with a ``source.yaml``; files of one's own lie 
 
 import re
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
@@ -147,7 +147,10 @@ class PicturesSource(_Source):
 
 
 Source = CsvSource | IdxSource | NpzSource | PicturesSource
-FORMATS: dict[str, Any] = {"csv": CsvSource, "idx": IdxSource, "npz": NpzSource, "pictures": PicturesSource}
+#: The class of each format, by what source.yaml calls it.
+FORMATS: dict[str, Any] = {
+    get_args(kind.model_fields["format"].annotation)[0]: kind for kind in get_args(Source)
+}
 
 
 def source_files(source: Source) -> dict[str, SourceFile]:

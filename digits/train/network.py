@@ -50,7 +50,7 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
 
 def first_layer(model: Any) -> Any:
     """The first layer that learns."""
-    return next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    return next(layer for layer in model.layers if layer.trainable_variables)
 
 
 def normalization(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

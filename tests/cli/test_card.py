@@ -45,7 +45,7 @@ def test_the_front_matter_is_what_the_hub_reads(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("model", "kind"),
-    [("linear", "Multinomial logistic regression"), ("dnn", "hidden layers of \\[16, 8\\] units")],
+    [("linear", "(multinomial logistic regression)"), ("dnn", "network of 16 and 8 hidden units (ReLU)")],
 )
 def test_the_text_names_kind_classes_metrics_and_limits(model: str, kind: str, root: Path) -> None:
     _, text = written(root, model)

@@ -22,13 +22,14 @@ from PIL import Image
 
 from digits.cli.predict import predict
 from digits.cli.report import page as report
-from digits.cli.report.network import load_network
+from digits.cli.report.network import OPERATIONS, load_network
 from digits.cli.report.rendering import digit_url, picture
 from digits.cli.report.results import read_results
 from digits.core.errors import InputError
 from digits.core.model_input import ModelInput
 from digits.evaluate.scores import load_scores
 from tests.browser import Opened, needs_browser, opened
+from tests.conftest import REPOSITORY
 from tests.finished import commit, finished, git
 
 MODELS, SPLITS = ("linear", "dnn"), ("validation", "test")
@@ -148,6 +149,20 @@ class TestContent:
         assert '"name": "linear"' in page.read_text(encoding="utf-8")
         assert '"name": "dnn"' not in page.read_text(encoding="utf-8")
         assert "dnn does not answer here: its 1,203 numbers" in text_of(page)
+
+    def test_networks_that_the_board_cannot_compute(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(report, "OPERATIONS", OPERATIONS - {"Relu"})
+        page = written(root, tmp_path)
+        assert '"name": "linear"' in page.read_text(encoding="utf-8")
+        assert '"name": "dnn"' not in page.read_text(encoding="utf-8")
+        assert "dnn does not answer here: the board can't compute Relu." in text_of(page)
+
+    def test_the_script_computes_the_operations_that_the_check_lets_through(self) -> None:
+        script = (REPOSITORY / "digits/cli/report/templates/draw.js").read_text(encoding="utf-8")
+        (body,) = re.findall(r"const OPERATIONS = \{\n(.*?)\n  \};", script, re.DOTALL)
+        assert set(re.findall(r"^    (\w+): ", body, re.MULTILINE)) == OPERATIONS
 
     def test_only_trained_models_of_dvc_yaml_are_shown(self, root: Path, tmp_path: Path) -> None:
         (root / "dvc.yaml").write_text("vars: [{models: [dnn, untrained]}]")

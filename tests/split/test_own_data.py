@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.core.examples import Examples
-from digits.core.sources import load_source
+from digits.core.sources import FORMATS, load_source
 from digits.split.parsing import read_source
 from stages import download, split
 from tests import tiny
@@ -25,7 +25,7 @@ ENTRIES = {entry["title"]: entry for entry in FOUND}
 
 def test_the_page_shows_each_set_and_format() -> None:
     assert {"My symbols", "Digit Recognizer", "My scans", "EMNIST Letters", "Kuzushiji-MNIST"} < set(ENTRIES)
-    assert {entry["format"] for entry in ENTRIES.values()} == {"csv", "pictures", "npz", "idx"}
+    assert {entry["format"] for entry in ENTRIES.values()} == set(FORMATS)
 
 
 @pytest.mark.parametrize("title", ENTRIES)

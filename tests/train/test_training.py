@@ -179,6 +179,20 @@ def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see() -> None:
     assert_allclose(pixels @ snapshot.weights.reshape(6, 5) + snapshot.biases, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_there_are_no_snapshots_of_a_first_layer_that_is_not_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convolutional(*_: object, **__: object) -> Any:
+        layers = [
+            keras.layers.Conv1D(2, 2, name="convolution"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+        return keras.Sequential([keras.Input((2, 3)), *layers])
+
+    monkeypatch.setattr("digits.train.training.build", convolutional)
+    snapshots = train(tiny.recipe(snapshots=[1, 6], learning_rate=1e-4), TRAIN, VALIDATION).snapshots
+    assert (snapshots.layer, snapshots.taken) == ("convolution", [])
+
+
 def test_score_agrees_with_the_evaluation() -> None:
     model = train(tiny.recipe(hidden_units=[5]), TRAIN, VALIDATION).model
     logits = np.asarray(model(VALIDATION.images.astype(np.float32)))

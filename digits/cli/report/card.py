@@ -31,15 +31,13 @@ def write_cards(results: Results, root: Path) -> None:
 def card(model: Model, results: Results) -> str:
     """The whole card; the same for the same results."""
     jinja = environment(finalize=_escaped)
-    hidden, names = model.recipe["hidden_units"], model.model_input.class_names
+    names = model.model_input.class_names
     of_digits = names == tuple("0123456789")
     answers = model.predictions["test"]
     pairs = zip(answers.actual.tolist(), answers.predicted.tolist(), strict=True)
     return jinja.get_template("card.md").render(
         model=model,
         results=results,
-        kind="a dense neural network" if hidden else "a linear classifier",
-        hidden=hidden,
         front_matter=Markup(_front_matter(model, results, of_digits)),  # noqa: S704  # YAML, written by PyYAML
         of_digits=of_digits,
         class_names=Markup(", ").join(map(_escaped, names)),

@@ -7,6 +7,9 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
+#: The operations that draw.js computes.
+OPERATIONS = {"Add", "Flatten", "Gemm", "Mul", "Relu"}
+
 
 def load_network(path: Path) -> dict[str, Any]:
     """Operations of an ONNX file in order, tensors by name (float32 as base64), names of input and output."""

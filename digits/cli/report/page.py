@@ -15,7 +15,7 @@ from digits.cli.git import check_owner, git
 from digits.cli.history import FIGURES, read_experiments
 from digits.cli.output import check_page
 from digits.cli.report.card import write_cards
-from digits.cli.report.network import load_network
+from digits.cli.report.network import OPERATIONS, load_network
 from digits.cli.report.rendering import digit_url, environment, picture, words
 from digits.cli.report.results import Model, Results, read_results
 from digits.cli.report.sweeps import sweeps
@@ -55,15 +55,17 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
 
 def page(results: Results, root: Path) -> str:
     """The whole document; the same for the same commit and workspace."""
-    drawn = [model for model in results.models if model.numbers <= MOST_NUMBERS]
-    networks = [
-        {
-            "name": model.name,
-            "linear": not model.recipe["hidden_units"],
-            "network": load_network(root / "models" / model.name / "model.onnx"),
-        }
-        for model in drawn
-    ]
+    networks, left_off = [], {}
+    for model in results.models:
+        network = load_network(root / "models" / model.name / "model.onnx")
+        unknown = {operation["name"] for operation in network["operations"]} - OPERATIONS
+        if model.numbers > MOST_NUMBERS:
+            left_off[model.name] = f"its {model.numbers:,} numbers would make this page too large to send"
+        elif unknown:
+            left_off[model.name] = f"the board can't compute {', '.join(sorted(unknown))}"
+        else:
+            linear = not model.recipe["hidden_units"]
+            networks.append({"name": model.name, "linear": linear, "network": network})
     model_input = results.models[0].model_input
     history, left_out = read_experiments(root)
     rows = describe(history, named=3)
@@ -76,7 +78,7 @@ def page(results: Results, root: Path) -> str:
         splits=SPLITS,
         class_names=model_input.class_names,
         model_input=model_input,
-        drawn=[model.name for model in drawn],
+        left_off=left_off,
         drawing={"input": vars(model_input) | {"full_ink": model_input.full_ink}, "models": networks},
         picture_of=lambda path: picture(root / path),
         has_data_pictures=(root / "plots/data").is_dir(),
@@ -106,7 +108,7 @@ def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
     wrong = answers.surest_mistakes()
     return vars(model) | {
         "numbers": model.numbers,
-        "kind": _kind(model),
+        "kind": model.kind,
         "curves": _curves(History.load(root / "models" / model.name / "history.csv")),
         "confused": {split: _confused(model.predictions[split]) for split in SPLITS},
         "verdicts": _verdicts(root / "tables" / model.name / "units.csv"),
@@ -135,11 +137,6 @@ def _difference(models: list[Model]) -> str:
         return f"The difference may be chance ({test})."
     better, worse = sorted(models, key=lambda model: -int(model.predictions["test"].right.sum()))
     return f"{better.name} is better than {worse.name} by more than chance ({test})."
-
-
-def _kind(model: Model) -> str:
-    units = " and ".join(map(str, model.recipe["hidden_units"]))
-    return f"a dense network of {units} hidden units" if units else "a linear classifier"
 
 
 def _curves(history: History) -> str:

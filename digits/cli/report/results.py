@@ -32,6 +32,13 @@ class Model:
     def numbers(self) -> int:
         return sum(numbers for _, _, numbers in self.variables)
 
+    @property
+    def kind(self) -> str:
+        """The kind of network, in words."""
+        if units := self.recipe["hidden_units"]:
+            return f"a dense network of {' and '.join(map(str, units))} hidden units (ReLU)"
+        return "a linear classifier (multinomial logistic regression)"
+
 
 @dataclass(frozen=True, eq=False)
 class Results:
