@@ -29,10 +29,10 @@ def applied(name: str, root: Path) -> str:
 
 
 def test_the_committed_params_are_the_course(root: Path) -> None:
-    """But for models of one's own."""
+    """But for models of one's own; a blank line may move over these."""
     shutil.copy(REPOSITORY / "params.yaml", root)
     committed = (root / "params.yaml").read_text()
-    assert applied("course", root) == committed
+    assert [*filter(None, applied("course", root).split("\n"))] == [*filter(None, committed.split("\n"))]
 
 
 @pytest.mark.parametrize("name", NAMES)

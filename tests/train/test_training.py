@@ -181,15 +181,16 @@ def test_a_snapshot_of_a_normalized_layer_is_what_its_units_see() -> None:
 
 def test_there_are_no_snapshots_of_a_first_layer_that_is_not_dense(monkeypatch: pytest.MonkeyPatch) -> None:
     def convolutional(*_: object, **__: object) -> Any:
+        zeros = {"kernel_initializer": "zeros"}
         layers = [
-            keras.layers.Conv1D(2, 2, name="convolution"),
+            keras.layers.Conv1D(2, 2, name="convolution", **zeros),
             keras.layers.Flatten(),
-            keras.layers.Dense(3),
+            keras.layers.Dense(3, **zeros),
         ]
         return keras.Sequential([keras.Input((2, 3)), *layers])
 
     monkeypatch.setattr("digits.train.training.build", convolutional)
-    snapshots = train(tiny.recipe(snapshots=[1, 6], learning_rate=1e-4), TRAIN, VALIDATION).snapshots
+    snapshots = train(tiny.recipe(snapshots=[1, 6]), TRAIN, VALIDATION).snapshots
     assert (snapshots.layer, snapshots.taken) == ("convolution", [])
 
 
