@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from digits.core.errors import InputError, excerpt
 from digits.core.examples import Examples
-from digits.core.sources import CsvSource, IdxSource, NpzSource, PicturesSource, Source, source_files
+from digits.core.sources import (
+    CsvSource,
+    IdxSource,
+    NpzSource,
+    PicturesSource,
+    Source,
+    source_files,
+)
 
 #: Images and labels as a file has them.
 Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]

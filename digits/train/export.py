@@ -91,12 +91,12 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
     tensors: list[TensorProto] = []
     flowing = "images"  # the name of the tensor that the next layer takes
 
-    def add(operation: str, layer: str, *values: NDArray[np.float32]) -> None:
+    def add(operation: str, layer: str, *values: NDArray[Any], **attributes: Any) -> None:
         nonlocal flowing
         names = [f"{layer}/{name}" for name in ("weights", "bias")[: len(values)]]
         tensors.extend(map(numpy_helper.from_array, values, names))
         output = f"{layer}/{operation}"
-        nodes.append(helper.make_node(operation, [flowing, *names], [output], name=output))
+        nodes.append(helper.make_node(operation, [flowing, *names], [output], name=output, **attributes))
         flowing = output
 
     for layer in model.layers:

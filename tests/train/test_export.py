@@ -59,7 +59,6 @@ def model() -> Any:
             "averaging": 0.9,
         },
     ],
-    ids=["linear", "two with dropout", "normalized and averaged"],
 )
 def test_every_runtime_gives_the_same_answers(recipe: dict[str, object], tmp_path: Path) -> None:
     model = trained(**recipe)
