@@ -1,0 +1,175 @@
+"""docs/make-it-yours.md: each change is made in a clone, run, and looked for where a user would."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from digits.core.examples import Examples
+from digits.evaluate.inference import logits
+from tests.conftest import REPOSITORY
+from tests.test_pipeline import PATH, dvc, run, stages_run
+
+pytestmark = pytest.mark.slow
+
+PAGE = (REPOSITORY / "docs/make-it-yours.md").read_text(encoding="utf-8")
+SECTIONS = dict(section.split("\n", 1) for section in PAGE.split("\n## ")[1:])
+#: The change of each section, by its heading.
+CHANGES = {
+    heading: block
+    for heading, text in SECTIONS.items()
+    for block in re.findall(r"^```(?:diff|sh)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """DVC's cache, shared by the clones: what a change doesn't touch runs once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def project(tmp_path: Path, cache: Path) -> Path:
+    """A clone of what is committed."""
+    run("git", "clone", "--quiet", str(REPOSITORY), str(tmp_path / "mine"), cwd=tmp_path)
+    dvc("cache", "dir", "--local", str(cache), cwd=tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def apply(heading: str, project: Path) -> None:
+    subprocess.run(["git", "apply", "-"], input=CHANGES[heading], cwd=project, text=True, check=True)
+
+
+def python(*words: str, cwd: Path) -> str:
+    return run(sys.executable, "-m", *words, cwd=cwd, PATH=PATH, PYTHONPATH=str(cwd))
+
+
+def tests_pass(project: Path, *words: str) -> None:
+    python(
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow and not browser and not mnist",
+        *words,
+        cwd=project,
+    )
+    python("ruff", "check", cwd=project)
+    python("ruff", "format", "--check", cwd=project)
+
+
+def report(project: Path) -> str:
+    python("digits", "report", cwd=project)
+    return (project / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_every_section_has_a_change() -> None:
+    assert list(CHANGES) == list(SECTIONS)
+    assert len(CHANGES) == 8
+
+
+def test_a_model_and_one_that_is_not_dense(project: Path) -> None:
+    apply("A model", project)
+    dvc("repro", cwd=project)
+    metrics = json.loads(dvc("metrics", "show", "--json", cwd=project))[""]["data"]
+    assert metrics["metrics/deep.json"]["data"]["test"]["accuracy"] > 0.9
+    drawn = json.loads(dvc("plots", "show", "--json", cwd=project))
+    assert {"Log loss, deep", "Accuracy, deep", "Confusion, deep"} <= set(drawn["data"])
+    page = report(project)
+    assert "<strong>deep</strong> is a dense network of 100 and 100 and 100 hidden units" in page
+    assert "deep: weights of the first layer after" in page
+    assert '"name": "deep"' in page
+    tests_pass(
+        project, "tests/test_dvc_yaml.py", "tests/cli/test_recipes.py", "tests/core", "tests/test_makefile.py"
+    )
+
+    apply("A network that isn't dense", project)
+    assert "train@deep" in stages_run(dvc("repro", cwd=project))
+    assert json.loads((project / "metrics/deep.json").read_text())["test"]["accuracy"] > 0.9
+    page, card = report(project), (project / "report/deep.md").read_text(encoding="utf-8")
+    assert "<strong>deep</strong> is a convolutional network of 16 and 32 filters" in page
+    assert "deep: a convolutional network of 16 and 32 filters, trained on" in card
+    assert "classifier/convolution\\_1/kernel (3 × 3 × 1 × 16)" in card
+    assert "deep: weights of the first layer" not in page
+    assert "deep does not answer here: the board can&#39;t compute Conv, Transpose, Unsqueeze." in page
+    assert '"name": "deep"' not in page
+    images = Examples.load(project / "data/splits/test.npz").images
+    session = onnxruntime.InferenceSession(project / "models/deep/model.onnx")
+    (by_onnx,) = session.run(["logits"], {"images": images.astype(np.float32)})
+    np.testing.assert_allclose(
+        by_onnx, logits(project / "models/deep/model.tflite", images), rtol=0, atol=1e-3
+    )
+    tests_pass(project, "tests/train/test_export.py", "tests/train/test_training.py", "tests/core")
+
+
+def test_a_stage(project: Path) -> None:
+    apply("A stage", project)
+    dvc("repro", cwd=project)
+    rows = (project / "tables/hard.csv").read_text().splitlines()
+    accuracy = json.loads((project / "metrics/linear.json").read_text())["test"]["accuracy"]
+    assert len(rows) - 1 == round(360 * (1 - accuracy))
+    tests_pass(project, "tests/test_dvc_yaml.py")
+
+
+def test_a_metric(project: Path) -> None:
+    apply("A metric", project)
+    assert stages_run(dvc("repro", cwd=project)) >= {"evaluate@linear", "evaluate@dnn"}
+    assert "test.top_2_accuracy" in dvc("metrics", "show", cwd=project)
+    assert "top-2 accuracy" in report(project)
+    assert "| top-2 accuracy |" in (project / "report/dnn.md").read_text(encoding="utf-8")
+    tests_pass(project, "tests/evaluate", "tests/cli/test_metrics.py")
+
+
+def test_a_figure(project: Path) -> None:
+    apply("A figure", project)
+    dvc("repro", cwd=project)
+    drawn = json.loads(dvc("plots", "show", "--json", cwd=project))
+    assert any(Path(name).parts[-3:] == ("plots", "dnn", "confidence.png") for name in drawn["data"])
+    assert "dnn: confidence of right and wrong answers" in report(project)
+    tests_pass(project, "tests/stages/test_plot.py")
+
+
+def test_a_data_format(project: Path) -> None:
+    apply("A data format", project)
+    folder = project / "data/sources/mine"
+    folder.mkdir()
+    labels = (np.arange(300) % 3).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 80, (300, 16, 16), np.uint8)
+    np.save(folder / "images.npy", noise + 85 * labels[:, None, None])
+    np.save(folder / "labels.npy", labels)
+    (entry,) = re.findall(
+        r"```yaml\n(title: My arrays\n.*?)```", (project / "docs/own-data.md").read_text(), re.DOTALL
+    )
+    (folder / "source.yaml").write_text(entry)
+    dvc("exp", "run", "-S", "data.source=mine", cwd=project)
+    assert json.loads((project / "metrics/dnn.json").read_text())["test"]["accuracy"] > 0.9
+    assert "My arrays" in report(project)
+    tests_pass(project, "tests/split", "tests/core/test_sources.py")
+
+
+def test_a_command(project: Path) -> None:
+    apply("A command", project)
+    dvc("repro", "train", cwd=project)
+    sizes = dict(line.split() for line in python("digits", "size", cwd=project).splitlines())
+    path = "models/dnn/model.onnx"
+    assert sizes[path] == f"{(project / path).stat().st_size:,}"
+    tests_pass(project, "tests/cli/test_app.py")
+
+
+@pytest.mark.skipif(shutil.which("make") is None or os.name == "nt", reason="the list is for a shell")
+def test_the_skeleton_is_green(project: Path) -> None:
+    run("bash", "-euc", CHANGES["Only the skeleton"], cwd=project)
+    dvc("repro", cwd=project)
+    assert "dvc metrics show" in run("make", "--dry-run", "results", cwd=project)
+    assert "digits" not in run("make", cwd=project)
+    tests_pass(project)
+    python("mypy", cwd=project)
+    run(str(Path(sys.executable).with_name("lint-imports")), cwd=project)
