@@ -33,5 +33,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the repository's settings and nothing else: a stage's ``root``."""
     monkeypatch.delenv("DIGITS_MIRROR", raising=False)
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    shutil.copytree(REPOSITORY / "data/sources", tmp_path / "data/sources")
+    own = shutil.ignore_patterns("mine")  # the name that docs/own-data.md gives a source of one's own
+    shutil.copytree(REPOSITORY / "data/sources", tmp_path / "data/sources", ignore=own)
     return tmp_path
