@@ -1,0 +1,93 @@
+"""The figures in the documents' tables are those of the experiments in git that they name."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+HEADS = {
+    "validation accuracy": ("validation", "accuracy"),
+    "test accuracy": ("test", "accuracy"),
+    "test log loss": ("test", "log_loss"),
+}
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True).stdout
+
+
+COMMITS = [line.split(" ", 1) for line in git("log", "--reverse", "--format=%H %s").splitlines()]
+#: The newest commit of each experiment, by its name.
+EXPERIMENTS = {
+    subject.removeprefix("experiment: "): commit
+    for commit, subject in COMMITS
+    if subject.startswith("experiment: ")
+}
+
+pytestmark = pytest.mark.skipif(not EXPERIMENTS, reason="git has no experiment: git fetch --unshallow")
+
+
+def metrics(commit: str, model: str) -> dict[str, Any]:
+    """The model's metrics, in the layout of today or the one before: a file for each split."""
+    if text := git("show", f"{commit}:metrics/{model}.json"):
+        return dict(json.loads(text))
+    return {
+        split: json.loads(git("show", f"{commit}:metrics/{model}/{split}.json"))
+        for split in ("validation", "test")
+    }
+
+
+def rows() -> Iterator[Any]:
+    """Each row of a table whose first column is an experiment: its name, and the figures by their heads."""
+    for path in DOCUMENTS:
+        heads: list[str] = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+            if not heads:
+                heads = cells
+            elif not cells:
+                heads = []
+            elif heads[0] == "experiment" and not cells[0].startswith("--"):
+                figures = dict(zip(heads[1:], cells[1:], strict=True))
+                yield pytest.param(cells[0], figures, id=f"{path.name}: {cells[0]}")
+
+
+@pytest.mark.parametrize(("name", "figures"), list(rows()))
+def test_a_row_has_the_figures_of_its_experiment(name: str, figures: dict[str, str]) -> None:
+    model = "linear" if name.startswith("linear") else "dnn"
+    found = metrics(EXPERIMENTS[name], model)
+    for head, figure in figures.items():
+        split, key = HEADS[head]
+        assert figure == f"{found[split][key]:.{len(figure) - 2}f}", head
+
+
+def test_the_readme_has_the_figures_of_the_default_data() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for model in ("linear", "dnn"):
+        found = metrics(EXPERIMENTS["the course's recipes on the bundled digits"], model)
+        figures = [f"{found[split][key]:.3f}" for split, key in HEADS.values()]
+        assert f"| {model} | {' | '.join(figures)} |" in text
+
+
+def test_the_sweep_of_the_documents_is_the_one_in_git() -> None:
+    best = json.loads((REPOSITORY / "metrics/sweeps/dnn/summary.json").read_text())["best"]
+    text = (REPOSITORY / "docs/sweeps.md").read_text(encoding="utf-8")
+    assert f"{best['validation_accuracy']:.3f}, {best['validation_log_loss']:.3f} |" in text
+
+
+def test_rows_of_digits_experiments_are_printed_as_they_are() -> None:
+    text = (REPOSITORY / "docs/experiments.md").read_text(encoding="utf-8")
+    row = r"^([0-9a-f]{7}) +(.*?)  +mnist +(\w+) +([0-9.]+)[ *]+([0-9.]+) +([0-9.]+)"
+    shown = re.findall(row, text, re.MULTILINE)
+    assert shown
+    for commit, name, model, *figures in shown:
+        assert EXPERIMENTS[name].startswith(commit)
+        validation, test = (metrics(commit, model)[split] for split in ("validation", "test"))
+        found = validation["accuracy"], validation["log_loss"], test["accuracy"]
+        assert figures == [f"{figure:.4f}" for figure in found]
