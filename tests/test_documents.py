@@ -79,15 +79,3 @@ def test_the_sweep_of_the_documents_is_the_one_in_git() -> None:
     best = json.loads((REPOSITORY / "metrics/sweeps/dnn/summary.json").read_text())["best"]
     text = (REPOSITORY / "docs/sweeps.md").read_text(encoding="utf-8")
     assert f"{best['validation_accuracy']:.3f}, {best['validation_log_loss']:.3f} |" in text
-
-
-def test_rows_of_digits_experiments_are_printed_as_they_are() -> None:
-    text = (REPOSITORY / "docs/experiments.md").read_text(encoding="utf-8")
-    row = r"^([0-9a-f]{7}) +(.*?)  +mnist +(\w+) +([0-9.]+)[ *]+([0-9.]+) +([0-9.]+)"
-    shown = re.findall(row, text, re.MULTILINE)
-    assert shown
-    for commit, name, model, *figures in shown:
-        assert EXPERIMENTS[name].startswith(commit)
-        validation, test = (metrics(commit, model)[split] for split in ("validation", "test"))
-        found = validation["accuracy"], validation["log_loss"], test["accuracy"]
-        assert figures == [f"{figure:.4f}" for figure in found]

@@ -5,7 +5,6 @@ An experiment is a commit whose message begins ``experiment: ``, or one that ``d
 
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +67,8 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
     First the commits that led to HEAD, the oldest first; then DVC's experiments and the workspace, where they
     hold results that nothing before has.
     """
-    log = git(root, "log", "--reverse", "--topo-order", "--encoding=UTF-8", "--format=%H %s")
-    lines = [line.partition(" ") for line in log.decode(errors="replace").split("\n")]
+    log = git(root, "log", "--reverse", "--topo-order", "--encoding=UTF-8", "--format=%H %P\t%s")
+    lines = [line.partition("\t") for line in log.decode(errors="replace").split("\n") if line]
     form = "--format=%(objectname) %(refname)"
     refs = git(root, "for-each-ref", "--sort=creatordate", form, DVC_EXPERIMENTS).decode().splitlines()
     others = []
@@ -79,7 +78,9 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
             return _read(commit, name, lambda path: read(f"{commit}:./{path}"))
 
         commits = [
-            in_git(commit, text[len(PREFIX) :]) for commit, _, text in lines if text.startswith(PREFIX)
+            in_git(hashes.split()[0], text[len(PREFIX) :])
+            for hashes, _, text in lines
+            if text.startswith(PREFIX)
         ]
         for commit, _, ref in (line.partition(" ") for line in refs):
             _, _, folder, rest, name = ref.split("/", 4)
@@ -88,8 +89,13 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
         head = in_git("HEAD", "HEAD")
     # Run again under its name, with other code or on another machine: the last run counts.
     last = {one.identity: one for one in commits if one.models}
-    found = [one for one in commits if last.get(one.identity) is one]
-    found = [one._replace(before=before) for before, one in pairwise([None, *found]) if one]
+    kept = {one.commit: one for one in commits if last.get(one.identity) is one}
+    newest: dict[str, Experiment | None] = {}  # of each commit: the last kept experiment that led to it
+    for commit, *parents in (hashes.split() for hashes, _, _ in lines):
+        newest[commit] = before = newest.get(parents[0]) if parents else None
+        if commit in kept:
+            newest[commit] = kept[commit] = kept[commit]._replace(before=before)
+    found = [*kept.values()]
     left_out = len(commits) - len(found) + sum(not one.models for one in others)
     workspace = _read("", "workspace", lambda path: (root / path).read_bytes())._replace(before=head)
     with suppress(InputError):  # no dvc.lock

@@ -93,6 +93,25 @@ def test_each_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str
     assert r"| the first \| of four | mnist | linear<br>dnn | 0.8000<br>0.9000 |" in " ".join(line.split())
 
 
+def test_one_on_a_merged_branch_is_compared_with_what_led_to_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, {"m": (0.7, 0.5, 0.5)})
+    commit(root, "experiment: baseline")
+    start = git(root, "rev-parse", "HEAD")
+    for dropout, name in ((0.1, "ada"), (0.2, "bob")):
+        git(root, "checkout", "--quiet", "-b", name, start)
+        write(root, {"m": (0.7 + dropout, 0.5, 0.5)}, m={"dropout": dropout})
+        commit(root, f"experiment: {name}")
+    git(root, "merge", "--quiet", "-s", "ours", "-m", "Hand-ins", "ada")
+    changes = {row["name"]: row["changed"] for row in document(root, capsys)["experiments"]}
+    assert sorted(changes.values()) == [
+        "against baseline: m dropout 0 → 0.1" if [*changes][1] == "bob" else "against baseline: m dropout 0 → 0.2",
+        "m dropout 0 → 0.2" if [*changes][1] == "bob" else "m dropout 0 → 0.1",
+        "the first",
+    ]
+
+
 def test_what_was_run_again_is_shown_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for accuracy, dropout, name in ((0.8, 0.0, "a"), (0.7, 0.1, "b"), (0.9, 0.0, "a"), (0.6, 0.2, "b")):
         write(root, {"m": (accuracy, 0.5, 0.5)}, m={"dropout": dropout})
