@@ -126,8 +126,8 @@ format: .venv/test ## Lay the code out as `make lint` wants it
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 pyproject.toml
 EXTRAS := plots sweep ssh
-lock: install ## Compile requirements.txt and requirements/ from pyproject.toml anew
-	$(COMPILE) --upgrade --all-extras --output-file requirements/test.txt
+lock: install ## Compile requirements.txt and requirements/ from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --output-file requirements/test.txt
 	$(COMPILE) --extra install --constraint requirements/test.txt --output-file requirements.txt
 	for extra in $(EXTRAS); do $(COMPILE) --extra $$extra --constraint requirements/test.txt --output-file requirements/$$extra.txt; done
 
