@@ -59,7 +59,7 @@ def run(main: Callable[..., None], params: str = "") -> NoReturn:
         status = 130
     if stage:  # DVC removed the outputs before
         command = f"dvc checkout --force {stage}"
-        print(f"The outputs of the last good run are kept: {command} brings them back", file=sys.stderr)
+        print(f"If DVC's cache has its outputs of before, {command} brings them back", file=sys.stderr)
     sys.exit(status)
 
 

@@ -83,6 +83,8 @@ def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
             failures.append(f"{url} ({_reason(error)})")
     found = f"no usable copy at {', '.join(failures)}"
     do = "check the network or source.yaml, or set DIGITS_MIRROR to a folder that holds the file"
+    if mirror:
+        do = "check DIGITS_MIRROR and its file, or correct checksum in source.yaml if that file is right"
     raise InputError(file.name, found=found, expected="one of them to give the file", do=do)
 
 

@@ -119,11 +119,10 @@ def _weights(weights: NDArray[np.float32], titles: Sequence[str], title: str) ->
     height, width, units = weights.shape
     wrapped = wrap(titles, 12)
     tiles = Tiles(height, width, columns=10, cell=1.0, lines=line_count(wrapped))
-    figure, ax = tiles.figure(units, beside=SCALE)
+    figure, ax = tiles.figure(units, title, beside=SCALE)
     pictures = np.moveaxis(weights, -1, 0)
     image = tiles.draw(ax, pictures, wrapped, cmap=SIGNED, vmin=-limit, vmax=limit)
     add_scale(figure, ax, image, "weight")
-    figure.suptitle(title)
     return figure, tiles
 
 
@@ -159,7 +158,6 @@ def mistakes(images: NDArray[np.uint8], captions: Sequence[str], pixel_maximum: 
     wrapped = wrap(captions, 18)
     _, height, width = images.shape
     tiles = Tiles(height, width, columns=8, cell=1.3, lines=line_count(wrapped))
-    figure, ax = tiles.figure(len(images))
+    figure, ax = tiles.figure(len(images), title)
     tiles.draw(ax, images, wrapped, cmap=INK, vmin=0, vmax=pixel_maximum)
-    figure.suptitle(title)
     return figure

@@ -69,8 +69,8 @@ class Tiles:
         middle = top + self.height / 2
         ax.text(-0.12 * self.width, middle, name, ha="right", va="center", rotation=rotation)
 
-    def figure(self, count: int, beside: float = EDGE) -> tuple[Figure, Axes]:
-        """A figure for so many pictures, with room for a title of two lines, and inches beside them.
+    def figure(self, count: int, title: str, beside: float = EDGE) -> tuple[Figure, Axes]:
+        """A figure for so many pictures, with a title of two lines at most, and inches beside them.
 
         Nothing but the title and what is put beside them is outside of the axes: no layout has to be found.
         """
@@ -78,6 +78,7 @@ class Tiles:
         size = max(width + EDGE + beside, TITLE_WIDTH), height + EDGE + TITLE
         left = (size[0] - width - EDGE - beside) / 2 + EDGE
         figure = Figure(figsize=size)
+        figure.suptitle(title, y=1 - EDGE / size[1])
         box = (left / size[0], EDGE / size[1], width / size[0], height / size[1])
         return figure, figure.add_axes(box)
 

@@ -57,7 +57,7 @@ def stage(
     )
 
 
-KEPT = "The outputs of the last good run are kept: dvc checkout --force train brings them back\n"
+KEPT = "If DVC's cache has its outputs of before, dvc checkout --force train brings them back\n"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def all_figures(size: int = 8, names: tuple[str, ...] = DIGITS) -> dict[str, Cal
         "weight_pictures": lambda: model.weight_pictures(weights[..., :classes], names, title),
         "one unit": lambda: model.unit_pictures(weights[..., :1], VERDICTS_OF_UNITS[:1], title),
         "units": lambda: model.unit_pictures(weights, VERDICTS_OF_UNITS, title),
+        "many units": lambda: model.unit_pictures(np.tile(weights, 22), 22 * VERDICTS_OF_UNITS, title),
         "no mistake": lambda: mistakes(0),
         "one mistake": lambda: mistakes(1),
         "mistakes": lambda: mistakes(10),
