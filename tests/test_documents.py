@@ -73,9 +73,3 @@ def test_the_readme_has_the_figures_of_the_default_data() -> None:
         found = metrics(EXPERIMENTS["the course's recipes on the bundled digits"], model)
         figures = [f"{found[split][key]:.3f}" for split, key in HEADS.values()]
         assert f"| {model} | {' | '.join(figures)} |" in text
-
-
-def test_the_sweep_of_the_documents_is_the_one_in_git() -> None:
-    best = json.loads((REPOSITORY / "metrics/sweeps/dnn/summary.json").read_text())["best"]
-    text = (REPOSITORY / "docs/sweeps.md").read_text(encoding="utf-8")
-    assert f"{best['validation_accuracy']:.3f}, {best['validation_log_loss']:.3f} |" in text

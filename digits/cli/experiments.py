@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
     name: str
     commit: str  # the first seven digits of its hash; of the workspace -
-    data: str  # the source, and what else of data differs between the experiments on this source
+    data: str  # the source, and what else of data differs from the first experiment on this source
     models: dict[str, dict[str, float]]  # the FIGURES of each
     changed: str  # the parameters that differ from the experiment before, in words
     best: str | None = None  # the model that is the best on this data, if it is one of these
@@ -136,17 +136,18 @@ def _table(rows: list[Row], *, markdown: bool) -> str:
         cells = [[cell.replace("|", r"\|").replace("\n", "<br>") for cell in line] for line in cells]
         heads = [head.replace("\n", " ") for head in heads]
         return tabulate(cells, heads, "github", disable_numparse=True)
-    widths = [None, 22, 9, None, None, None, None, 26]
+    widths = [None, 22, 10, None, None, None, None, 25]
     return tabulate(cells, heads, disable_numparse=True, maxcolwidths=widths)
 
 
 def _data(experiment: Experiment, found: list[Experiment]) -> str:
-    """Return the data source, and those values of ``data`` in which another experiment on it differs."""
+    """Return the data source, and the values of ``data`` that differ from the first experiment on it."""
+    source = experiment.params.get("data.source")
+    first = next(other.params for other in found if other.params.get("data.source") == source)
     own = {key: value for key, value in experiment.params.items() if key.startswith("data.")}
-    source = own.pop("data.source", None)
-    alike = [other.params for other in found if other.params.get("data.source") == source]
-    differing = [key for key in own if any(other.get(key) != own[key] for other in alike)]
-    return ", ".join([str(source), *(f"{key.removeprefix('data.')} {_words(own[key])}" for key in differing)])
+    differing = {key[len("data.") :]: value for key, value in own.items() if first.get(key) != value}
+    named = (f"{key.replace('_', ' ')} {_words(value)}" for key, value in differing.items())
+    return ", ".join([str(source), *named])
 
 
 def _changed(experiment: Experiment, above: Experiment | None, named: int) -> str:

@@ -106,7 +106,9 @@ def test_one_on_a_merged_branch_is_compared_with_what_led_to_it(
     git(root, "merge", "--quiet", "-s", "ours", "-m", "Hand-ins", "ada")
     changes = {row["name"]: row["changed"] for row in document(root, capsys)["experiments"]}
     assert sorted(changes.values()) == [
-        "against baseline: m dropout 0 → 0.1" if [*changes][1] == "bob" else "against baseline: m dropout 0 → 0.2",
+        "against baseline: m dropout 0 → 0.1"
+        if [*changes][1] == "bob"
+        else "against baseline: m dropout 0 → 0.2",
         "m dropout 0 → 0.2" if [*changes][1] == "bob" else "m dropout 0 → 0.1",
         "the first",
     ]

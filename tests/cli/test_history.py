@@ -62,7 +62,7 @@ def test_the_documents_show_what_is_there(fresh: Path) -> None:
     document = (REPOSITORY / "docs/experiments.md").read_text(encoding="utf-8")
     printed = output(sys.executable, "-m", "digits", "experiments", cwd=fresh)
     rows = re.findall(r"^[0-9a-f]{7} .*", document, re.MULTILINE)
-    assert len(rows) == 4
+    assert len(rows) == 3
     assert set(rows) <= set(printed.splitlines())
     command = document.partition("```sh\ndvc exp show --hide-workspace")[2].partition("\n```")[0]
     words = ("exp", "show", "--md", "--hide-workspace", *shlex.split(command.replace("\\\n", "")))
