@@ -45,7 +45,8 @@ def main(root: Path = Path()) -> None:
         save(figures.pixel_frequency(shares, place, title), folder / "pixel_frequency.png")
 
         values = train.images[:, *place]
-        title = f"Values of pixel {params.pixel} (row {place[0]}, column {place[1]}) in {len(train)} training images"
+        where = "row {}, column {}".format(*place)
+        title = f"Values of pixel {params.pixel} ({where}) in {len(train)} training images"
         save(figures.pixel_values(values, train.pixel_maximum, title), folder / "pixel_values.png")
 
         means, deviations = summaries.class_statistics(train)

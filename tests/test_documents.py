@@ -1,7 +1,6 @@
 """The figures in the documents' tables are those of the experiments in git that they name."""
 
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any

@@ -42,7 +42,7 @@ def test_compare_agrees_with_metrics_diff(fresh: Path) -> None:
     compared = json.loads(output(*words, cwd=fresh))
     theirs = dvc("metrics", "diff", *revisions, cwd=fresh)
     changed = [figure for figure in compared["metrics"] if figure["verdict"] != "no change"]
-    assert len(changed) == 6  # of the linear classifier, on validation and test
+    assert len(changed) == 4  # of the linear classifier, on validation and test
     for figure in changed:
         change = theirs[f"metrics/{figure['model']}.json"][f"{figure['split']}.{figure['metric']}"]
         assert (figure["before"], figure["after"]) == (change["old"], change["new"])
