@@ -43,7 +43,7 @@ def python(*words: str, cwd: Path) -> str:
     return run(sys.executable, "-m", *words, cwd=cwd, PATH=PATH, PYTHONPATH=str(cwd))
 
 
-def tests_pass(project: Path, *words: str) -> None:
+def check(project: Path, *words: str) -> None:
     quick = "not slow and not browser and not mnist"
     python("pytest", "-q", "-p", "no:cacheprovider", "-m", quick, *words, cwd=project)
     python("ruff", "check", cwd=project)
@@ -77,7 +77,7 @@ def test_a_model_and_one_that_is_not_dense(project: Path) -> None:
     assert "deep: weights of the first layer after" in page
     assert '"name": "deep"' in page
     repeated = "tests/test_dvc_yaml.py::test_what_dvc_makes_us_repeat_names_every_model"
-    tests_pass(project, repeated, "tests/cli/test_recipes.py", "tests/core/test_params.py")
+    check(project, repeated, "tests/cli/test_recipes.py", "tests/core/test_params.py")
 
     apply("convolution", project)
     assert "train@deep" in stages_run(dvc("repro", cwd=project))
@@ -94,7 +94,7 @@ def test_a_model_and_one_that_is_not_dense(project: Path) -> None:
     (by_onnx,) = session.run(["logits"], {"images": images.astype(np.float32)})
     by_litert = logits(project / "models/deep/model.tflite", images)
     np.testing.assert_allclose(by_onnx, by_litert, rtol=0, atol=1e-3)
-    tests_pass(project, "tests/train/test_export.py", "tests/core/test_params.py")
+    check(project, "tests/train/test_export.py", "tests/core/test_params.py")
 
 
 def test_a_stage(project: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_stage(project: Path) -> None:
     rows = (project / "tables/hard.csv").read_text().splitlines()
     accuracy = json.loads((project / "metrics/linear.json").read_text())["test"]["accuracy"]
     assert len(rows) - 1 == round(360 * (1 - accuracy))
-    tests_pass(project, "tests/test_dvc_yaml.py")
+    check(project, "tests/test_dvc_yaml.py")
 
 
 def test_a_metric(project: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_metric(project: Path) -> None:
     assert "test.top_2_accuracy" in dvc("metrics", "show", cwd=project)
     assert "top-2 accuracy" in report(project)
     assert "| top-2 accuracy |" in (project / "report/dnn.md").read_text(encoding="utf-8")
-    tests_pass(project, "tests/evaluate", "tests/cli/test_metrics.py")
+    check(project, "tests/evaluate", "tests/cli/test_metrics.py")
 
 
 def test_a_figure(project: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_figure(project: Path) -> None:
     drawn = json.loads(dvc("plots", "show", "--json", cwd=project))
     assert any(Path(name).parts[-3:] == ("plots", "dnn", "confidence.png") for name in drawn["data"])
     assert "dnn: confidence of right and wrong answers" in report(project)
-    tests_pass(project, "tests/stages/test_plot.py")
+    check(project, "tests/stages/test_plot.py")
 
 
 def test_a_data_format(project: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_data_format(project: Path) -> None:
     dvc("exp", "run", "-S", "data.source=mine", cwd=project)
     assert json.loads((project / "metrics/dnn.json").read_text())["test"]["accuracy"] > 0.9
     assert "My arrays" in report(project)
-    tests_pass(project, "tests/split", "tests/core/test_sources.py")
+    check(project, "tests/split", "tests/core/test_sources.py")
 
 
 def test_a_command(project: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_command(project: Path) -> None:
     sizes = dict(line.split() for line in python("digits", "size", cwd=project).splitlines())
     path = "models/dnn/model.onnx"
     assert sizes[path] == f"{(project / path).stat().st_size:,}"
-    tests_pass(project, "tests/cli/test_app.py")
+    check(project, "tests/cli/test_app.py")
 
 
 @pytest.mark.skipif(shutil.which("make") is None or os.name == "nt", reason="the list is for a shell")
@@ -156,6 +156,6 @@ def test_the_skeleton_is_green(project: Path) -> None:
     dvc("repro", cwd=project)
     assert "dvc metrics show" in run("make", "--dry-run", "results", cwd=project)
     assert "digits" not in run("make", cwd=project)
-    tests_pass(project)
+    check(project)
     python("mypy", cwd=project)
     run(str(Path(sys.executable).with_name("lint-imports")), cwd=project)
