@@ -9,7 +9,6 @@ from digits.core.errors import InputError
 
 FIGURES = {
     "history.png": "the objective that each trial reached on validation, and the best so far",
-    "parallel.png": "a line for each trial through its parameters and the objective that it reached",
     "importance.png": "how much each parameter matters to be among the best, from {} trials",
 }
 

@@ -43,7 +43,7 @@ def draw(results: Results) -> None:
     for trial in ended:
         point, value = _point(results, trial), results.objective(trial)
         study.add_trial(optuna.create_trial(params=point, distributions=_space(results), value=value))
-    kinds: Any = {"history": plots.plot_optimization_history, "parallel": plots.plot_parallel_coordinate}
+    kinds: Any = {"history": plots.plot_optimization_history}
     if len(ended) >= LEAST_FOR_IMPORTANCE and len(set(map(results.objective, ended))) > 1:
         results.importance = optuna.importance.get_param_importances(study)
         kinds["importance"] = plots.plot_param_importances
@@ -54,8 +54,6 @@ def draw(results: Results) -> None:
             figure = plot(study, target_name=f"{results.sweep.objective} of {len(ended)} trials").figure
             if kind == "history" and results.sweep.mode == "min":
                 figure.axes[0].set_yscale("log")
-            for axes in figure.axes if kind == "parallel" else ():
-                axes.grid(visible=False)
             figure.savefig(results.folder / f"{kind}.png", bbox_inches="tight", metadata={"Software": None})
         pyplot.close("all")
 
