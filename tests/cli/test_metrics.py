@@ -8,11 +8,13 @@ import pytest
 
 from digits.cli.metrics import main
 from digits.core.errors import InputError
+from digits.evaluate.metrics import METRICS
 from tests.conftest import REPOSITORY
 
+SHOWN = [metric for metric in METRICS.values() if metric.in_git]
 MODELS = {
-    "linear": {"accuracy": 0.96104, "log_loss": 0.24546},
-    "dnn": {"accuracy": 1.0, "log_loss": 123.45678},
+    "linear": {metric.name: 0.24546 / (1 + number) for number, metric in enumerate(SHOWN)},
+    "dnn": {metric.name: 123.45678 - number for number, metric in enumerate(SHOWN)},
 }
 
 
@@ -31,8 +33,8 @@ def root(tmp_path: Path) -> Path:
 def test_the_numbers_are_those_of_the_files(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(root=root) == 0
     splits, heads, line, *rows, empty, counts = capsys.readouterr().out.splitlines()
-    assert splits.split() == ["model", *["validation"] * 2, *["test"] * 2]
-    assert heads.split() == ["accuracy", "log", "loss"] * 2
+    assert splits.split() == ["model", *["validation"] * len(SHOWN), *["test"] * len(SHOWN)]
+    assert heads.split() == [word for metric in SHOWN for word in metric.label.split()] * 2
     assert [row.split() for row in rows] == [
         [model, *(f"{value - lower:.4f}" for lower in (0, 1) for value in figures.values())]
         for model, figures in MODELS.items()
