@@ -74,7 +74,7 @@ class Distorter:
 
 
 def _spread(side: int, scale: float) -> Distorted:
-    """How much each of a few points along a side moves each pixel, ``[side, points]``.
+    """Return the weights by which a few points along a side move its pixels, ``[side, points]``.
 
     A pixel's squares sum to 1, so that independent pushes of deviation 1 move it with deviation 1.
     """

@@ -92,5 +92,8 @@ class Checkpoint:
 
 
 def _variables(model: Any) -> list[Any]:
-    """Of the network and of the optimizer, with what Keras' ``save_weights`` lacks: the states of dropout."""
+    """Return all variables of the network and of the optimizer.
+
+    Keras' ``save_weights`` leaves out the random states of dropout.
+    """
     return [*model.variables, *model.optimizer.variables]

@@ -120,8 +120,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = int(self.model.optimizer.iterations.numpy())
         # Another layer's weights don't belong to pixels: there is no picture of them.
-        dense = isinstance(first_layer(self.model), keras.layers.Dense)
-        if dense and step in self.recipe.snapshot_steps:
+        if step in self.recipe.snapshot_steps and isinstance(first_layer(self.model), keras.layers.Dense):
             with _averaged(self.model):
                 self.snapshots.append(_snapshot(step, self.model, self.train))
 
