@@ -112,11 +112,10 @@ def edge(values: NDArray[Any]) -> NDArray[Any]:
 def _inks(channel: Image.Image) -> tuple[Values, Values]:
     """Return how much darker, and how much lighter, each pixel is than the paper may be there."""
     values = np.asarray(channel, np.float32)
-    level = np.median(edge(values))
-    if (
-        np.mean(np.abs(edge(values) - level) < PAPER / 2) > 0.85
-        and np.mean(np.abs(values - level) < PAPER / 2) > 0.6
-    ):
+    border = edge(values)
+    level = np.median(border)
+    on_edge, on_all = (np.mean(np.abs(pixels - level) < PAPER / 2) for pixels in (border, values))
+    if on_edge > 0.85 and on_all > 0.6:
         low = high = np.full_like(values, level)  # one colour, as of drawings and scans
     else:
         size = [max(1, round(side * min(1, GRID / max(channel.size)))) for side in channel.size]

@@ -57,11 +57,11 @@ def page(results: Results, root: Path) -> str:
     """The whole document; the same for the same commit and workspace."""
     networks, left_off = [], {}
     for model in results.models:
-        network = load_network(root / "models" / model.name / "model.onnx")
-        unknown = {operation["name"] for operation in network["operations"]} - OPERATIONS
         if model.numbers > MOST_NUMBERS:
             left_off[model.name] = f"its {model.numbers:,} numbers would make this page too large to send"
-        elif unknown:
+            continue
+        network = load_network(root / "models" / model.name / "model.onnx")
+        if unknown := {operation["name"] for operation in network["operations"]} - OPERATIONS:
             left_off[model.name] = f"the board can't compute {', '.join(sorted(unknown))}"
         else:
             linear = not model.recipe["hidden_units"]
