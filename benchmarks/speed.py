@@ -1,4 +1,4 @@
-"""What people wait for, as ratios taken in one run: python -m benchmarks.speed [ROW …] [--notebook PYTHON]
+"""Measure how long people wait, as ratios taken in one run: python -m benchmarks.speed [ROW …] [--notebook PYTHON]
 
 Without a name, all rows. B is `python -c "import tensorflow"`. PYTHON is the interpreter of the environment
 that notebook/README.md describes. Needs Linux, git, make, and real MNIST in ../shared/mnist or in the folder
@@ -69,7 +69,8 @@ def newcomer(project: Path, folder: Path) -> None:
         pip = f"alone/bin/python -m pip install --quiet tensorflow-cpu=={version('tensorflow-cpu')}"
         return seconds(("sh", "-ec", f"python3 -m venv --clear alone; {pip}"), folder)
 
-    from_a_clone(), tensorflow_alone()
+    from_a_clone()
+    tensorflow_alone()
     compare("fresh clone to pictures", from_a_clone, "pip install", tensorflow_alone, "≤ 1.6", repeats=3)
     print(run(("du", "-sm", ".venv"), folder / "clone").split()[0], "MB of environment   ≤ 2,048")
 
@@ -128,27 +129,27 @@ def long_training(project: Path, folder: Path) -> None:
     run(("python", "-m", "digits", "recipe", "quick"), project)
     set_source(project, "mnist")
     set_param(project, "train.dnn.augmentation.elastic", 0.0)
+    set_param(project, "train.dnn.snapshots", [])
     run(("python", "-m", "stages.split"), project)
 
-    def beyond(few: int, many: int, time: Callable[[int], float]) -> float:
-        return time(many) - time(few)
+    def beyond(time: Callable[[int], float]) -> float:
+        return time(2000) - time(500)
 
     def train(steps: int) -> float:
         set_param(project, "train.dnn.steps", steps)
-        set_param(project, "train.dnn.snapshots", [])
         return seconds(("python", "-m", "stages.train", "dnn"), project)
 
     def plain(steps: int) -> float:
         script = ("python", "benchmarks/notebook/keras_augmented.py", "data/splits/train.npz", str(steps))
         return seconds(script, project)
 
-    theirs, ours = (partial(beyond, 500, 2000, time) for time in (plain, train))
+    theirs, ours = (partial(beyond, time) for time in (plain, train))
     compare("1,500 steps of plain Keras", theirs, "of recipe quick without elastic", ours, "≥ 1.5", repeats=3)
 
 
 def predict(project: Path, folder: Path) -> None:
     run(REPRO, project)
-    picture = ("python", "-m", "digits", "predict", str(ROOT / "docs/images/weights.png"))
+    picture = ("python", "-m", "digits", "predict", "plots/data/example.png")
     compare("digits predict", partial(seconds, picture, project), "B", b(project), "≤ 0.12")
 
 

@@ -46,7 +46,7 @@ def finish(folder: Path) -> dict[Path, bytes]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Path, bytes], float]:
-    """What an undisturbed run leaves, and its seconds."""
+    """The files of a run that nothing stopped, and its seconds."""
     folder = clone_for_make(tmp_path_factory.mktemp("undisturbed"))
     start = time.monotonic()
     return finish(folder), time.monotonic() - start

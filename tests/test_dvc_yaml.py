@@ -39,7 +39,7 @@ def files_of(stage: Any) -> set[str]:
 
 @dataclass
 class Ran:
-    """What one stage did: files written, modules imported."""
+    """One stage that was run: the files that it wrote, the modules that it imported."""
 
     stage: Any
     written: set[str]

@@ -1,4 +1,4 @@
-"""What the commands say where parameters, models and metrics are not of one run, in a tiny DVC repository."""
+"""Warnings of the commands if parameters, models and metrics come from different runs, in a tiny DVC repository."""
 
 import os
 import shutil

@@ -60,7 +60,7 @@ def start(folder: Path, *words: str, within: Sequence[str] = ()) -> subprocess.P
 
 
 def output(process: subprocess.Popen[str], status: int = 0) -> str:
-    """What the command prints until it ends with the status."""
+    """Wait until the command ends with the status, and return its output."""
     printed = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == status, printed
     assert "Traceback" not in printed
@@ -178,7 +178,7 @@ def within(node: int, *words: str) -> list[str]:
 
 
 def kill(node: psutil.Popen) -> None:
-    """As when the machine is switched off."""
+    """End all processes of a node at once, as when its machine is switched off."""
     for process in [*node.children(recursive=True), node]:
         process.kill()
     node.wait()

@@ -14,7 +14,7 @@ def test_an_error_is_one_line() -> None:
 
 
 def test_it_goes_from_a_process_to_another() -> None:
-    """As pools of processes need it; so do those with a line for each key."""
+    """Pools of processes pickle errors, also those with a line for each key."""
     with pytest.raises(InputError) as raised:
         validated(Augmentation, {"rotation": "x", "shift": "y"}, path=Path("a.yaml"))
     for error in (InputError("a", found="b", expected="c", do="d"), raised.value):

@@ -1,4 +1,4 @@
-"""How a stage's process ends, whatever becomes of its output."""
+"""The exit status and last lines of a stage's process, also if its output can't be written."""
 
 import os
 import subprocess

@@ -31,7 +31,7 @@ def captions(figure: Figure) -> list[str]:
 
 
 def laid_out(root: Path, *, hidden: bool = True, steps: tuple[int, ...] = (10, 100)) -> Examples:
-    """What the stage reads, for model ``m``; the validation examples."""
+    """Write the files that the stage reads for model ``m``; return the validation examples."""
     validation = tiny.examples(12, classes=3, size=SIZE)
     validation.save(root / "data/splits/validation.npz")
     measures = ("log_loss", "log_loss_of_predicted_classes", "accuracy")
