@@ -1,4 +1,4 @@
-"""Measure how long people wait, as ratios taken in one run: python -m benchmarks.speed [ROW …] [--notebook PYTHON]
+"""Measure how long people wait, as ratios taken in one run: python -m benchmarks.speed [ROW …]
 
 Without a name, all rows. B is `python -c "import tensorflow"`. PYTHON is the interpreter of the environment
 that notebook/README.md describes. Needs Linux, git, make, and real MNIST in ../shared/mnist or in the folder

@@ -1,4 +1,4 @@
-"""Warnings of the commands if parameters, models and metrics come from different runs, in a tiny DVC repository."""
+"""Warnings if parameters, models and metrics come from different runs, in a tiny DVC repository."""
 
 import os
 import shutil
