@@ -1,8 +1,8 @@
 """Measure how long people wait, as ratios taken in one run: python -m benchmarks.speed [ROW …]
 
-Without a name, all rows. B is `python -c "import tensorflow"`. PYTHON is the interpreter of the environment
-that notebook/README.md describes. Needs Linux, git, make, and real MNIST in ../shared/mnist or in the folder
-that DIGITS_MNIST names.
+Without a name, all rows; with --notebook PYTHON also the course's own way, in the environment that
+notebook/README.md describes. B is `python -c "import tensorflow"`. Needs Linux, git, make, and real MNIST in
+../shared/mnist or in the folder that DIGITS_MNIST names.
 """
 
 import argparse
