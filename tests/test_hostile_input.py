@@ -45,7 +45,7 @@ def test_more_or_fewer_classes_than_answers(
     monkeypatch.setattr("digits.cli.predict.logits", lambda *_: np.zeros((1, 10), np.float32))
     takes = ModelInput(28, 28, 255, tuple(map(str, range(classes))), 20, "mass", (14.0, 14.0))
     stroke().save(tmp_path / "x.png")
-    with pytest.raises(InputError, match=rf"input\.json: found names of {classes} classes, expected 10"):
+    with pytest.raises(InputError, match=rf"input\.json: it names {classes} classes, but the network has 10"):
         predict(str(tmp_path / "x.png"), takes, tmp_path / "model.tflite")
 
 

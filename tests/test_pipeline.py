@@ -163,7 +163,7 @@ def test_curves_grow_while_a_training_runs_and_an_edit_ends_it(project: Path, tm
         params.write_text(good)
         status = process.wait(timeout=120)
     assert status
-    assert "params.yaml, train.dnn: found an edit while this stage ran" in (tmp_path / "log").read_text()
+    assert "params.yaml, train.dnn: edited while this stage ran" in (tmp_path / "log").read_text()
     assert lock.read_bytes() == recorded
     assert stages_run(dvc("repro", cwd=project)) == set()
 

@@ -61,6 +61,8 @@ def test_help_and_predict_work_outside_a_checkout(installed: Path, tmp_path: Pat
 
 def test_other_commands_ask_for_a_checkout(installed: Path, tmp_path: Path) -> None:
     process = digits("report", installed=installed, cwd=tmp_path)
-    assert process.stderr.startswith(f"error: {tmp_path}: found no folder digits/ with the code, expected")
+    assert process.stderr.startswith(
+        f"error: {tmp_path}: expected a checkout of the project, found no folder digits/"
+    )
     assert process.stderr.count("\n") == 1
     assert process.returncode == 1

@@ -32,11 +32,11 @@ def check_checkout(otherwise: str = "git clone it first") -> None:
     """Raise an InputError if the working directory is no checkout of the project, or another one's."""
     here, own = Path("digits/cli/app.py"), Path(__file__)
     if not here.is_file():
-        found, expected = "no folder digits/ with the code", "the top folder of a checkout of the project"
-        raise InputError(Path.cwd(), found=found, expected=expected, do=f"cd there, or {otherwise}")
+        problem = "expected a checkout of the project, found no folder digits/ with its code"
+        raise InputError(Path.cwd(), problem, f"Go to the checkout's top folder, or {otherwise}")
     if not here.samefile(own):
-        found, do = f"the one of {own.parents[2]}", "make install, then .venv/bin/digits"
-        raise InputError("the command digits", found=found, expected="the one of this folder", do=do)
+        problem = f"expected the one of this folder, found the one of {own.parents[2]}"
+        raise InputError("the command digits", problem, "Run `make install`, then .venv/bin/digits")
 
 
 class InCheckout(TyperCommand):
@@ -144,8 +144,7 @@ def predict(
     if model_file is None:
         check_checkout("name a model with --model-file")
     elif model is not None:
-        expected, do = "only one of both", "leave one out"
-        raise InputError("--model-file", found=f"also --model {model}", expected=expected, do=do)
+        raise InputError("--model-file", f"can't be used with --model {model}", "Leave one out")
     from digits.cli.predict import main
 
     sys.exit(main(images, model=model_file or model or "dnn", style=format, seen=seen))
@@ -267,7 +266,7 @@ def run() -> None:
         if not extra:
             raise
         where = f"requirements/{extra}.txt"
-        sys.exit(f"error: found no {error.name}, expected the packages of {where}; make .venv/{extra}")
+        sys.exit(f"error: expected the packages of {where}, found no {error.name}. Run `make .venv/{extra}`.")
     except (InputError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except Exception as error:

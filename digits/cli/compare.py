@@ -101,7 +101,7 @@ def read_results(root: Path, revision: str, only: tuple[str, str] | None = None)
         rows = read("metrics/data.json", ROWS.validate_json) or {}
     name = f"{only[0]} of {revision}" if only else revision
     if not metrics:
-        do = f"name another revision, or one of {', '.join(recipes)}"
-        raise InputError(name, found="no metrics", expected="metrics/<model>.json", do=do)
+        fix = f"Name another revision, or one of the models {', '.join(recipes)}"
+        raise InputError(name, "no metrics/<model>.json found", fix)
     settings = {"train": recipes.get(only[0])} if only else params
     return Results(name, flat(settings), data, rows, metrics, predictions)

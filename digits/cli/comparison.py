@@ -91,8 +91,10 @@ class Comparison(NamedTuple):
         meant = [c for c in self.metrics if c.metric == metric and {*within} <= {c.model, c.split}]
         if not match or not meant:
             known = ", ".join(sorted({f"{change.split}/{change.metric}" for change in self.metrics}))
-            expected = f"'worse', or such as 'accuracy change < -0.01' of {known}"
-            raise InputError("--fail-if", found=repr(condition), expected=expected, do="change the condition")
+            problem = (
+                f"expected 'worse', or a condition such as 'accuracy change < -0.01', found {condition!r}"
+            )
+            raise InputError("--fail-if", problem, f"Use one of the metrics {known}")
         values = [(change, change.change if match[2] else change.after) for change in meant]
         sign, bound = 1 if match[3] == ">" else -1, float(match[4])
         return [change for change, value in values if value is None or sign * (value - bound) > 0]

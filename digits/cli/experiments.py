@@ -42,7 +42,8 @@ def main(style: str, *, root: Path = Path()) -> int:
     """Print the experiments as a ``table``, as ``markdown`` or as ``json``; return 0."""
     check_owner(root)
     if not git(root, "rev-parse", "--git-dir"):
-        raise InputError("experiments", found="no git", expected="a git repository", do="git clone it")
+        problem = "they are git commits, but this is not a git repository"
+        raise InputError("experiments", problem, "Clone it with git")
     found, left_out = read_experiments(root)
     rows = describe(found)
     if style == "json":

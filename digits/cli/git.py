@@ -46,8 +46,8 @@ def check_owner(root: Path) -> None:
     """Raise an InputError if git refuses the repository because it belongs to another user."""
     errors = _run(root, "rev-parse").stderr.decode(errors="replace")
     if command := re.search(r"git config --global --add safe\.directory .+", errors):
-        found, expected = "a git repository that belongs to another user", "one of yours"
-        raise InputError(root.resolve(), found=found, expected=expected, do=f"if you trust it: {command[0]}")
+        problem = "this git repository belongs to another user"
+        raise InputError(root.resolve(), problem, f"If you trust it, run `{command[0]}`")
 
 
 def is_shallow(root: Path) -> bool:
@@ -71,14 +71,13 @@ def commit_of(root: Path, revision: str) -> str:
     named = git(root, *newest, "--end-of-options", revision, "--")
     commit = (named or git(root, *newest, f"--glob=refs/exps/*/*/{revision}")).decode().strip()
     if not commit:
-        found, expected = "no such revision", "a git commit, branch or tag, a DVC experiment, or workspace"
-        do = "git log, or dvc exp list, names them"
+        problem = "no such git commit, branch or tag, nor DVC experiment; `workspace` names the files here"
+        fix = "Look at `git log` or `dvc exp list`"
         if is_shallow(root):
-            do = "git fetch --unshallow brings older commits"
-        raise InputError(revision, found=found, expected=expected, do=do)
+            fix = "Run `git fetch --unshallow` to get older commits"
+        raise InputError(revision, problem, fix)
     if lacks_files(root, f"{commit}:./"):
-        found, do = "files that this partial clone lacks", f"{FETCH_ALL} brings them"
-        raise InputError(revision, found=found, expected="all files", do=do)
+        raise InputError(revision, "this partial clone lacks some of its files", f"Run `{FETCH_ALL}`")
     return commit
 
 

@@ -16,7 +16,7 @@ def read_json(root: Path, name: str, convert: Callable[[Any], T]) -> T:
     try:
         content = (root / name).read_bytes()
     except FileNotFoundError:
-        raise InputError(name, found="no such file", expected="a finished run's", do="make run") from None
+        raise InputError(name, "no such file, expected the results of a run", "Run `make run`") from None
     return parsed(content, name, lambda content: convert(json.loads(content)))
 
 
@@ -26,5 +26,5 @@ def parsed(content: bytes, where: str, parse: Callable[[bytes], T]) -> T:
         return parse(content)
     except (AttributeError, KeyError, TypeError, ValueError):
         refuse_conflict(content, where)
-        found, do = "a damaged file, or one of an older layout", "git restore it, or dvc repro"
-        raise InputError(where, found=found, expected="a finished run's", do=do) from None
+        fix = "Restore it with git, or run `dvc repro`"
+        raise InputError(where, "damaged, or written by an older version", fix) from None

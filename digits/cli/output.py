@@ -14,5 +14,4 @@ def show(text: str) -> None:
 def check_page(path: Path) -> None:
     """Raise an InputError if a page would replace a file that is none."""
     if path.is_file() and b"<html" not in path.read_bytes()[:100].lower():
-        found, expected = "a file that is no page", "a page or no file"
-        raise InputError(path, found=found, expected=expected, do="name another with --output")
+        raise InputError(path, "this file is not a web page", "Name another file with --output")

@@ -61,8 +61,7 @@ def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Pa
     renderers = [found.renderer for found in matched if found.renderer.datapoints]
     names = ", ".join(data or revisions)
     if not renderers:
-        expected, do = "files of the plots in dvc.yaml", "dvc pull or dvc repro brings them"
-        raise InputError(names, found="nothing to plot", expected=expected, do=do)
+        raise InputError(names, "found no files of the plots in dvc.yaml", "Run `dvc pull` or `dvc repro`")
     renderers.sort(key=lambda renderer: renderer.TYPE == "image")  # as on DVC's page
     with replacing(output) as partial:
         partial.write_text(page(f"Plots: {names}", renderers), encoding="utf-8")

@@ -80,14 +80,13 @@ def main(
     """
     file = model if isinstance(model, Path) else root / "models" / model / "model.tflite"
     settings = file.with_name("input.json")
-    copy = f"copy it from the folder that {file.name} came from"
-    for path, expected, do in (
-        (file, "a trained model", "check the path"),
-        (settings, f"it beside {file.name}", copy),
+    for path, expected, fix in (
+        (file, "a trained model", "Check the path"),
+        (settings, f"it beside {file.name}", f"Copy it from the folder that {file.name} came from"),
     ):
         if not path.is_file():
-            fix = do if isinstance(model, Path) else MAKE_RUN
-            raise InputError(path, found="no such file", expected=expected, do=fix)
+            do = fix if isinstance(model, Path) else MAKE_RUN
+            raise InputError(path, f"no such file, expected {expected}", do)
     if isinstance(model, str):
         warn(mixed_model(model, root))
     takes = ModelInput.load(settings)
@@ -119,8 +118,8 @@ def main(
             right = sum(each.label == each.actual for each in known)
             print(f"right: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
     elif not problems:
-        where, do = ", ".join(names), "name others"
-        raise InputError(where, found="no picture", expected=" or ".join(FORMATS), do=do)
+        nothing = f"found no picture, expected {' or '.join(FORMATS)}"
+        raise InputError(", ".join(names), nothing, "Name other files")
     return 1 if problems else 0
 
 
@@ -132,15 +131,11 @@ def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
     """
     framed = frame(read_picture(name), takes)
     if framed is None:
-        raise InputError(name, found="a blank picture", expected="ink on a background", do="draw something")
+        raise InputError(name, "the picture is blank, expected ink on a background", "Draw something")
     scores = logits(model, framed.image[None])[0].astype(np.float64)
     if scores.shape != (len(takes.class_names),):
-        raise InputError(
-            model.with_name("input.json"),
-            found=f"names of {len(takes.class_names)} classes",
-            expected=f"{scores.size}, as the network answers",
-            do="dvc repro train",
-        )
+        problem = f"it names {len(takes.class_names)} classes, but the network has {scores.size}"
+        raise InputError(model.with_name("input.json"), problem, "Take both files from the same training")
     powers = np.exp(scores - scores.max())  # SciPy's softmax takes longer to import than all the rest
     named = dict(zip(takes.class_names, (powers / powers.sum()).tolist(), strict=True))
     label = max(named, key=lambda name: named[name])
@@ -157,7 +152,7 @@ def read_picture(name: str) -> Image.Image:
         InputError: it is none, is too large or animated.
     """
     if Path(name).exists() and not Path(name).is_file():
-        raise InputError(name, found="no regular file", expected="a picture", do="check the name")
+        raise InputError(name, "not a regular file, expected a picture", "Check the name")
     source = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
     try:
         # Pillow warns of large pictures, which are refused below, and of tags that it can't read.
@@ -167,7 +162,7 @@ def read_picture(name: str) -> Image.Image:
                 raise Image.DecompressionBombError
             # MPO: what phones save as .jpg, with previews behind the picture.
             if picture.format != "MPO" and (pictures := getattr(picture, "n_frames", 1)) > 1:
-                raise InputError(name, found=f"{pictures} pictures", expected="one", do="save a single one")
+                raise InputError(name, f"expected one picture, found {pictures}", "Save a single one")
             picture.load()
             if picture.mode == "P" and picture.palette is None:
                 raise ValueError("no palette")
@@ -176,16 +171,15 @@ def read_picture(name: str) -> Image.Image:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(name, found="no such file", expected="a picture", do="check the name") from None
+        raise InputError(name, "no such file, expected a picture", "Check the name") from None
     except Image.DecompressionBombError:
-        expected = f"at most {MOST_PIXELS // 10**6} million"
-        raise InputError(name, found="too many pixels", expected=expected, do="scale it down") from None
+        problem = f"too many pixels, expected at most {MOST_PIXELS // 10**6} million"
+        raise InputError(name, problem, "Scale it down") from None
     except UnidentifiedImageError:
-        expected = " or ".join(FORMATS)
-        raise NoPictureError(name, found="no picture", expected=expected, do="save it as PNG") from None
+        problem = f"not a picture, expected {' or '.join(FORMATS)}"
+        raise NoPictureError(name, problem, "Save it as PNG") from None
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
-        found, expected = f"a damaged one ({error})", "a whole picture"
-        raise InputError(name, found=found, expected=expected, do="save it anew") from None
+        raise InputError(name, f"a damaged picture ({error})", "Save it again") from None
 
 
 def _pictures(names: list[str], classes: tuple[str, ...]) -> Iterator[tuple[str, str]]:

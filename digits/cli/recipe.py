@@ -44,7 +44,7 @@ def read_recipe(name: str, root: Path) -> Any:
     path = root / FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in path.parent.glob("*.yaml")))
-        raise InputError(path, found="no such recipe", expected=f"one of {known}", do="name another")
+        raise InputError(path, "no such recipe", f"Name one of {known}")
     if name == COMPLETE:
         return _load(path)
     settings = read_mapping(path)
@@ -77,8 +77,9 @@ def _load(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
     for event in YAML().parse(text):
         if isinstance(event, AliasEvent):
-            where, found = f"{path.name}, line {event.start_mark.line + 1}", f"the alias *{event.anchor}"
-            raise InputError(where, found=found, expected="values of its own", do="write them out here")
+            where = f"{path.name}, line {event.start_mark.line + 1}"
+            problem = f"found the alias *{event.anchor}, expected values"
+            raise InputError(where, problem, "Write the values out here")
     return YAML().load(text)
 
 

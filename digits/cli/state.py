@@ -9,9 +9,9 @@ from digits.cli.flattening import flat, recorded_hashes, recorded_params
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
-FIX = "run 'dvc repro', or after a 'git checkout' 'dvc checkout'"
+FIX = "run `dvc repro`, or after a `git checkout`, `dvc checkout`"
 #: The advice where results are missing.
-MAKE_RUN = "make run, or wait for the run that is at work"
+MAKE_RUN = "Run `make run`, or wait for the run that is at work"
 #: Changed things that are named; of more, how many.
 NAMED = 4
 
@@ -65,7 +65,7 @@ def mixed_model(model: str, root: Path) -> str:
     if any(
         params.get(key) != recorded.get(key) for key in params | recorded if key.startswith(f"train.{model}.")
     ):
-        return f"{path} was trained with other parameters than params.yaml has; run 'dvc repro'"
+        return f"{path} was trained with other parameters than params.yaml has; run `dvc repro`"
     md5 = hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest()
     if recorded_hashes(lock, "deps").get(path, md5) != md5:
         return f"{path} is not the one that was evaluated; {FIX}"
@@ -76,7 +76,7 @@ def check_state(root: Path, option: str = "") -> None:
     """Warn where results are older than what made them; raise an InputError if ``option`` relies on them."""
     found = mixed(root)
     if found and option:
-        raise InputError(option, found=found, expected="results of what is there", do="then try again")
+        raise InputError(option, found, "Then try again")
     warn(found)
 
 

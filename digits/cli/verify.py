@@ -37,7 +37,7 @@ def main(*, tolerance: float, root: Path = Path()) -> int:
         clone = Path(temporary).resolve() / "clone" / folder
         subprocess.run(["git", "clone", "--quiet", top, f"{temporary}/clone"])
         if not (clone / "dvc.lock").is_file():
-            raise InputError("dvc.lock", found="none at HEAD", expected="one", do="make run, then commit it")
+            raise InputError("dvc.lock", "not in the last commit", "Run `make run`, then commit it")
         committed, environment = read_run(clone), read_json(clone, str(FILE), dict)
         print(f"Running HEAD again in {clone}, without uncommitted changes", flush=True)
         (clone / "dvc.lock").unlink()

@@ -1,14 +1,15 @@
-"""Errors that a person can mend, each in one line that says how."""
+"""Errors that the user can fix, one line each."""
 
 
 class InputError(Exception):
-    """Input that can't be used: where it is, what was found, what was expected, what to do.
+    """Input that can't be used.
 
-    ``str()`` of it is one line, fit to be shown without a traceback.
+    ``where``: the file and row, or the key. ``problem``: what was found there and what is expected.
+    ``fix``: what to do about it. ``str()`` gives them as one line: ``where: problem. Fix.``
     """
 
-    def __init__(self, where: object, *, found: str, expected: str, do: str) -> None:
-        message = f"{where}: found {found}, expected {expected}; {do}"
+    def __init__(self, where: object, problem: str, fix: str) -> None:
+        message = f"{where}: {problem}. {fix}."
         super().__init__(printable(" ".join(message.split())))
 
     def __reduce__(self) -> tuple[object, ...]:

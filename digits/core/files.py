@@ -52,13 +52,13 @@ def _remove(path: Path) -> None:
 @contextmanager
 def reading(path: Path, stage: str) -> Iterator[None]:
     """While the block reads an output of a stage: an InputError if the file is missing or damaged."""
-    expected, do = f"an output of stage {stage}", f"dvc repro {stage}"
+    writer, fix = f"stage {stage} writes it", f"Run `dvc repro {stage}`"
     try:
         yield
     except FileNotFoundError:
-        raise InputError(path, found="no such file", expected=expected, do=do) from None
+        raise InputError(path, f"no such file; {writer}", fix) from None
     except DAMAGED as error:
-        raise InputError(path, found=f"a damaged file ({error})", expected=expected, do=do) from None
+        raise InputError(path, f"damaged ({error}); {writer}", fix) from None
 
 
 def write_json(path: Path, value: object) -> None:

@@ -73,14 +73,13 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _steps_add_up(self) -> "Recipe":
         if self.steps % self.periods:
-            found = f"{self.periods} periods of {self.steps} steps"
-            raise ValueError(f"{found}, expected steps to be a multiple of periods")
+            found = f"{self.steps} steps in {self.periods} periods"
+            raise ValueError(f"expected steps to be a multiple of periods, found {found}")
         snapshots = self.snapshots or []
         if late := [step for step in snapshots if step > self.steps]:
-            found = f"a snapshot at step {late[0]} of {self.steps}"
-            raise ValueError(f"{found}, expected snapshots up to the last step")
+            raise ValueError(f"expected snapshots up to step {self.steps}, found {late[0]}")
         if snapshots != sorted(set(snapshots)):
-            raise ValueError(f"snapshots {snapshots}, expected rising steps")
+            raise ValueError(f"expected snapshots in rising order, found {snapshots}")
         return self
 
     @property
@@ -106,9 +105,8 @@ class Params(Section):
     def recipe(self, model: str) -> Recipe:
         """The training of one model; an InputError if params.yaml has none of that name."""
         if model not in self.train:
-            found, expected = f"no model {model!r}", f"one of {', '.join(self.train)}"
-            do = "name one of these, or add a section"
-            raise InputError(f"{FILE}, train", found=found, expected=expected, do=do)
+            problem = f"found no model {model!r}, expected one of {', '.join(self.train)}"
+            raise InputError(f"{FILE}, train", problem, "Name one of these, or add a section")
         return self.train[model]
 
 

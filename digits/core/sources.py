@@ -59,15 +59,15 @@ class SourceFile(Section):
         for url in urls:
             if not _FILE_NAME.fullmatch(name := _name(url)):
                 expected = "a path or URL that ends in a file name (letters, digits, '.', '_', '-')"
-                raise ValueError(f"{excerpt(url)}, expected {expected}")
+                raise ValueError(f"expected {expected}, found {excerpt(url)}")
             path = PurePath(url.removeprefix("package:"))
             inside = not (path.is_absolute() or ".." in path.parts or ":" in str(path) or "//" in url)
             alone = url.startswith("package:") or len(urls) == 1
             # DVC watches the source's folder, so a file elsewhere could change unseen.
             if not url.startswith(("http://", "https://")) and not (inside and alone):
                 raise ValueError(
-                    f"{excerpt(url, 100)}, expected http(s) URLs, or one file in the same folder as "
-                    f"source.yaml: copy it there, or make a link to it there, and write {name}"
+                    f"expected http(s) URLs, or one file beside source.yaml, found {excerpt(url, 100)} "
+                    f"(copy it there, or make a link to it there, and write {name})"
                 )
         return urls
 
@@ -86,7 +86,7 @@ class IdxFiles(Section):
     @model_validator(mode="after")
     def _pairs(self) -> "IdxFiles":
         if (self.test_images is None) != (self.test_labels is None):
-            raise ValueError("one of test_images and test_labels, expected both or neither")
+            raise ValueError("expected both of test_images and test_labels, or neither, found one")
         return self
 
 
@@ -112,7 +112,7 @@ class _Source(Section):
     @classmethod
     def _unique(cls, names: list[str]) -> list[str]:
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"{excerpt(min(twice))} twice, expected a name of its own for each class")
+            raise ValueError(f"expected a name of its own for each class, found {excerpt(min(twice))} twice")
         return names
 
 
@@ -162,20 +162,19 @@ def load_source(root: Path, name: str) -> Source:
     """Read the source of that name; no other is looked at."""
     known = sorted(path.parent.name for path in (root / FOLDER).glob("*/source.yaml"))
     if name not in known:
-        found = f"{excerpt(name)}, but no {FOLDER.as_posix()}/{name}/source.yaml"
-        expected, do = f"one of {', '.join(known)}", "name one of these, or write that file"
-        raise InputError("params.yaml, data.source", found=found, expected=expected, do=do)
+        problem = f"found {excerpt(name)}, but no {FOLDER.as_posix()}/{name}/source.yaml"
+        fix = f"Name one of {', '.join(known)}, or write that file"
+        raise InputError("params.yaml, data.source", problem, fix)
     path = FOLDER / name / "source.yaml"
     entry = read_mapping(root / path)
     kind = entry.get("format")
     if not isinstance(kind, str) or kind not in FORMATS:
-        expected = f"one of {', '.join(FORMATS)}"
-        raise InputError(f"{path}, format", found=excerpt(kind), expected=expected, do="change the value")
+        problem = f"expected one of {', '.join(FORMATS)}, found {excerpt(kind)}"
+        raise InputError(f"{path}, format", problem, "Fix the value")
     source: Source = validated(FORMATS[kind], entry, path=path)
     names = [file.name for file in source_files(source).values() if not file.is_own]
     # On many a file system, a.csv and A.csv are one.
     if len({name.lower() for name in names}) < len(names):
-        found, expected = f"one file name for two files ({', '.join(names)})", "a name for each"
-        do = "put one beside source.yaml by hand"
-        raise InputError(f"{path}, files", found=found, expected=expected, do=do)
+        problem = f"two downloaded files have the same name ({', '.join(names)})"
+        raise InputError(f"{path}, files", problem, "Put one of them beside source.yaml by hand")
     return source

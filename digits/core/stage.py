@@ -42,8 +42,8 @@ def run(main: Callable[..., None], params: str = "") -> NoReturn:
     wanted = [name for name in inspect.signature(main).parameters if name != "root"]
     try:
         if len(given) != len(wanted):
-            found, do = f"{len(given)} arguments", "see the first line of the stage's script"
-            raise InputError("command line", found=found, expected=", ".join(wanted) or "none", do=do)
+            problem = f"expected {', '.join(wanted) or 'no argument'}; found {len(given)} arguments"
+            raise InputError("command line", problem, "See the first line of the stage's script")
         own = [module for name, module in sys.modules.items() if name.split(".")[0] in _OWN]
         files = [file for module in own if (file := getattr(module, "__file__", None))]
         keys = [params.format(**dict(zip(wanted, given, strict=True)))] if params else []
@@ -71,15 +71,12 @@ def check_unchanged() -> None:
     if not _began:
         return  # a test, or somebody's own script, has called a stage's main
     if "DVC_STAGE" in os.environ and os.getppid() != _PARENT:
-        found = "that DVC, which started it, was killed"
-        raise InputError("this stage", found=found, expected="it to wait", do="run dvc repro again")
+        raise InputError("this stage", "DVC, which started it, was killed", "Run `dvc repro` again")
     edited = [name for name, value in _began.items() if _now(name) != value]
     if edited:
         names = (os.path.relpath(name) if name.endswith(".py") else f"params.yaml, {name}" for name in edited)
-        found = "an edit while this stage ran"
-        expected = "none before its end, when DVC records these files as they are then"
-        do = "run dvc repro again, which takes the edit"
-        raise InputError(", ".join(names), found=found, expected=expected, do=do)
+        problem = "edited while this stage ran, which DVC would record as if it had run with the edit"
+        raise InputError(", ".join(names), problem, "Run `dvc repro` again")
 
 
 def _now(name: str) -> Any:

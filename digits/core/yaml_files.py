@@ -24,7 +24,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(path, found="no such file", expected="a file", do="git checkout it") from None
+        raise InputError(path, "no such file", "Restore it with git") from None
     return parse_mapping(content, path)
 
 
@@ -38,10 +38,10 @@ def parse_mapping(content: bytes, where: object) -> dict[str, Any]:
         # ruamel.yaml lets Python's own errors through for a wrong date, number, tag or key.
         mark = getattr(error, "problem_mark", None)
         where = f"{where}, line {mark.line + 1}" if mark else where
-        found = str(getattr(error, "problem", None) or error).removeprefix("found ")
-        raise InputError(where, found=found, expected="YAML", do="fix the file") from None
+        reason = getattr(error, "problem", None) or error
+        raise InputError(where, f"expected YAML: {reason}", "Fix the file") from None
     if not isinstance(document, dict):
-        raise InputError(where, found=excerpt(document), expected="keys with values", do="fix the file")
+        raise InputError(where, f"expected keys with values, found {excerpt(document)}", "Fix the file")
     return document
 
 
@@ -49,8 +49,8 @@ def refuse_conflict(content: bytes, where: object) -> None:
     """Raise an InputError if a merge left conflict markers in the file ``where``."""
     for number, line in enumerate(content.splitlines(), start=1):
         if line.startswith(b"<<<<<<< "):
-            found, do = "conflict markers of a git merge", "git checkout --ours, or --theirs, takes one side"
-            raise InputError(f"{where}, line {number}", found=found, expected="one side", do=do)
+            fix = f"Keep one side with `git checkout --ours {where}`, or --theirs"
+            raise InputError(f"{where}, line {number}", "found conflict markers of a git merge", fix)
 
 
 def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:
@@ -72,13 +72,13 @@ class InvalidKeys(InputError):
         for problem in error.errors(include_url=False):
             keys = ".".join(str(part) for part in (key, *problem["loc"]) if part != "")
             message = problem["msg"][0].lower() + problem["msg"][1:]
-            found, expected = excerpt(problem["input"]), message.removeprefix("input should be ")
+            expected = message.removeprefix("input should be ")
+            sentence, fix = f"expected {expected}, found {excerpt(problem['input'])}", "Fix the value"
             if problem["type"] == "extra_forbidden":
-                found, expected = "an unknown key", "only known ones"
+                sentence, fix = "unknown key", "Correct its name, or remove it"
             elif problem["type"] == "missing":
-                found, expected = "nothing", "a value"
+                sentence, fix = "expected a value, found nothing", "Add the key"
             elif problem["type"] == "value_error":  # of this project's own
-                found, _, expected = message.removeprefix("value error, ").partition(", expected ")
-            where = f"{path}, {keys}" if keys else path
-            lines.append(str(InputError(where, found=found, expected=expected, do="fix the value")))
+                sentence = message.removeprefix("value error, ")
+            lines.append(str(InputError(f"{path}, {keys}" if keys else path, sentence, fix)))
         Exception.__init__(self, "\n".join(lines))

@@ -55,17 +55,17 @@ def fetch(files: Iterable[SourceFile], folder: Path, *, own: Path, mirror: str |
 
 def _check_own(file: SourceFile, path: Path) -> None:
     if not path.exists():
-        do = "put it there, or correct files in source.yaml"
-        raise InputError(path, found="no such file", expected="the file of source.yaml", do=do)
+        fix = "Put it there, or correct files in source.yaml"
+        raise InputError(path, "no such file, but source.yaml names it", fix)
     if any(part.is_symlink() and part.is_dir() for part in (path, *path.glob("*"))):
-        found = "a link to a folder, in which DVC doesn't see a change"
-        raise InputError(path, found=found, expected="folders", do="copy the pictures there")
+        problem = "found a link to a folder, expected folders: DVC doesn't notice a change behind a link"
+        raise InputError(path, problem, "Copy the pictures there")
     if file.checksum:
         algorithm = file.checksum.partition(":")[0]
         found = f"{algorithm}:{pooch.file_hash(path, algorithm)}"
         if found != file.checksum:
-            do = "correct checksum in source.yaml if the file is right"
-            raise InputError(path, found=found, expected=file.checksum, do=do)
+            fix = "If the file is right, correct checksum in source.yaml"
+            raise InputError(path, f"expected {file.checksum}, found {found}", fix)
 
 
 def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
@@ -81,11 +81,10 @@ def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise
             failures.append(f"{url} ({_reason(error)})")
-    found = f"no usable copy at {', '.join(failures)}"
-    do = "check the network or source.yaml, or set DIGITS_MIRROR to a folder that holds the file"
+    fix = "Check the network and source.yaml, or set DIGITS_MIRROR to a folder that holds the file"
     if mirror:
-        do = "check DIGITS_MIRROR and its file, or correct checksum in source.yaml if that file is right"
-    raise InputError(file.name, found=found, expected="one of them to give the file", do=do)
+        fix = "Check DIGITS_MIRROR and its file, or correct checksum in source.yaml if that file is right"
+    raise InputError(file.name, f"found no usable copy at {', '.join(failures)}", fix)
 
 
 def _download(name: str, url: str, output: str, _: object) -> None:

@@ -39,8 +39,9 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
             interpreter.invoke()
             parts.append(interpreter.get_tensor(output))
     except (ValueError, RuntimeError) as error:
-        expected = f"a LiteRT model for images of {images.shape[1:]} pixels"
-        raise InputError(model_path, found=str(error), expected=expected, do="dvc repro train") from None
+        height, width = images.shape[1:]
+        problem = f"not a LiteRT model for images of {height} × {width} pixels ({error})"
+        raise InputError(model_path, problem, "Run `dvc repro train`") from None
     return np.concatenate(parts)
 
 

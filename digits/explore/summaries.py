@@ -37,8 +37,9 @@ def pixel_position(pixel: int, examples: Examples) -> tuple[int, int]:
     """Row and column of a pixel numbered from 1, row by row; an InputError if the images have none."""
     count = examples.height * examples.width
     if not 1 <= pixel <= count:
-        where, expected = "params.yaml, explore.pixel", f"a pixel of {examples.height} × {examples.width}"
-        raise InputError(where, found=str(pixel), expected=f"1 to {count}, {expected}", do="change the value")
+        size = f"{examples.height} × {examples.width}"
+        problem = f"expected a pixel from 1 to {count}, of {size}, found {pixel}"
+        raise InputError("params.yaml, explore.pixel", problem, "Change the value")
     return divmod(pixel - 1, examples.width)
 
 

@@ -28,10 +28,10 @@ from digits.core.sources import (
 #: Images and labels as a file has them.
 Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-_FIX = "fix the file; or if it was downloaded, delete it and run dvc repro"
-_DO = {
-    "label": "fix the file; or if its labels begin at another number, set first_label in source.yaml",
-    "pixel": "fix the file, or pixel_maximum in source.yaml",
+_FIX = "Fix the file; or if it was downloaded, delete it and run `dvc repro`"
+_FIXES = {
+    "label": "Fix the file; or if its labels begin at another number, set first_label in source.yaml",
+    "pixel": "Fix the file, or pixel_maximum in source.yaml",
 }
 
 
@@ -56,8 +56,7 @@ def read_source(source: Source, *, own: Path, raw: Path) -> tuple[Examples, Exam
     for (key, file), path in zip(files.items(), paths, strict=True):
         rows = len(parts[key.startswith("test")][1])
         if file.rows not in (None, rows):
-            expected = f"{file.rows} (source.yaml says so)"
-            raise InputError(path, found=f"{rows} rows", expected=expected, do=_FIX)
+            raise InputError(path, f"expected {file.rows} rows, as source.yaml says, found {rows}", _FIX)
     train, *test = [_upright(source, *part) for part in parts]
     return train, test[0] if test else None
 
@@ -89,7 +88,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             file.seek(0)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(path, found=f"broken gzip ({error})", expected="a whole file", do=_FIX) from None
+        raise InputError(path, f"a damaged gzip file ({error})", _FIX) from None
 
 
 def _read_csv(source: CsvSource, path: Path) -> Arrays:
@@ -141,18 +140,18 @@ def _table_row_by_row(path: Path, skip: int, limits: list[list[int]], label: int
             continue
         where, fields = f"{path}, row {row}", line.split(",")
         if len(fields) != len(limits):
-            found = f"{len(fields)} columns ({excerpt(line.strip())})"
-            expected = f"{len(limits)} with commas between: a label and {len(limits) - 1} pixels"
-            raise InputError(where, found=found, expected=expected, do=_FIX)
+            expected = f"{len(limits)} columns, a label and {len(limits) - 1} pixels"
+            problem = f"expected {expected}; found {len(fields)}: {excerpt(line.strip())}"
+            raise InputError(where, problem, _FIX)
         values = [_integer(field) for field in fields]
         for column, (value, (low, high)) in enumerate(zip(values, limits, strict=True)):
             if value is None or not low <= value <= high:
                 kind, where = "label" if column == label else "pixel", f"{where}, column {column + 1}"
-                expected = f"a {kind}, an integer from {low} to {high}, without quotes"
-                raise InputError(where, found=excerpt(fields[column]), expected=expected, do=_DO[kind])
+                problem = _not_an_integer(kind, low, high, excerpt(fields[column]))
+                raise InputError(where, problem, _FIXES[kind])
         table.append(np.array(values, np.uint8))
     if not table:
-        raise InputError(path, found="an empty file", expected="rows of examples", do=_FIX)
+        raise InputError(path, "the file is empty, expected rows of examples", _FIX)
     return np.stack(table)
 
 
@@ -175,14 +174,15 @@ def _idx_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
         content = opened.read()
     magic, start = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
     if content[:4] != magic or len(content) < start:
-        found = f"a header of 0x{content[:start].hex() or '(nothing)'}"
-        expected = f"0x{magic.hex()} (IDX, {'images' if dimensions == 3 else 'labels'}), {dimensions} sizes"
-        raise InputError(f"{path}, offset 0", found=found, expected=expected, do=_FIX)
+        kind = "images" if dimensions == 3 else "labels"
+        found = f"0x{content[:start].hex()}" if content else "an empty file"
+        expected = f"0x{magic.hex()} and {dimensions} sizes, the header of IDX {kind}"
+        raise InputError(f"{path}, offset 0", f"expected {expected}; found {found}", _FIX)
     shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
     size, promised = len(content) - start, math.prod(shape)
     if size != promised or not size:
-        expected = f"{promised or 'some'}, for shape {shape}"
-        raise InputError(f"{path}, offset {start}", found=f"{size} bytes of data", expected=expected, do=_FIX)
+        problem = f"expected {promised or 'some'} bytes of data for shape {shape}, found {size}"
+        raise InputError(f"{path}, offset {start}", problem, _FIX)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
@@ -192,10 +192,10 @@ def _read_npz(source: NpzSource, path: Path) -> list[Arrays]:
             names = ["train", "test"] if "x_test" in archive else ["train"]
             arrays = [(archive[f"x_{name}"], archive[f"y_{name}"]) for name in names]
             if {array.dtype.kind for pair in arrays for array in pair} - set("buif"):
-                raise ValueError("its arrays are no numbers")
+                raise ValueError("they are not arrays of numbers")
     except (BadZipFile, KeyError, TypeError, ValueError) as error:
-        found, expected = f"another file ({error})", "arrays x_train, y_train and maybe x_test, y_test"
-        raise InputError(path, found=found, expected=expected, do="save it with numpy.savez") from None
+        problem = f"expected an archive with x_train and y_train, and maybe x_test and y_test: {error}"
+        raise InputError(path, problem, "Save it with numpy.savez") from None
     return [
         _checked(source, x, y, f"{path}, x_{name}", f"{path}, y_{name}")
         for name, (x, y) in zip(names, arrays, strict=True)
@@ -206,12 +206,11 @@ def _read_pictures(source: PicturesSource, folder: Path) -> Arrays:
     names, files = source.class_names, sorted(folder.glob("[!.]*/[!.]*"))
     for file in files:
         if file.parent.name not in names:
-            expected = f"a class of source.yaml ({', '.join(names)})"
-            do = "add it to class_names, or remove the folder"
-            raise InputError(file.parent, found="a folder of another name", expected=expected, do=do)
+            problem = f"the folder's name is not a class of source.yaml ({', '.join(names)})"
+            raise InputError(file.parent, problem, "Add it to class_names, or remove the folder")
     if not files:
-        expected, do = "pictures, CLASS/NAME.png", "make a folder for each class"
-        raise InputError(folder, found="no picture", expected=expected, do=do)
+        problem = "found no pictures, expected CLASS/NAME.png"
+        raise InputError(folder, problem, "Make a folder for each class and put its pictures there")
     # They come class by class, and data.rows takes the first ones.
     files = [files[place] for place in np.random.default_rng(0).permutation(len(files))]
     x = np.stack([_picture(file, *_size(source)) for file in files])
@@ -227,20 +226,20 @@ def _picture(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
             if picture.size != (width, height):
-                raise ValueError(f"{picture.height} × {picture.width} pixels")
+                raise ValueError(f"it has {picture.height} × {picture.width}")
             return np.asarray(grey(picture))
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
-        expected = f"a PNG, JPEG or BMP picture of {height} × {width} (source.yaml says so)"
-        raise InputError(path, found=str(error), expected=expected, do="save it anew, or remove it") from None
+        problem = f"expected a PNG, JPEG or BMP picture of {height} × {width} pixels (source.yaml): {error}"
+        raise InputError(path, problem, "Save it again, or remove it") from None
 
 
 def _checked(source: Source, x: NDArray[Any], y: NDArray[Any], images: str, labels: str) -> Arrays:
     """Both arrays as ``uint8``; ``images`` and ``labels`` are their names in error lines."""
     height, width = _size(source)
     if x.shape[1:] != (height, width) or y.shape != x.shape[:1]:
-        found, expected = f"shapes {x.shape} and {y.shape}", f"(n, {height}, {width}) and (n,)"
-        do = "correct height and width in source.yaml, or the files"
-        raise InputError(f"{images} and {labels}", found=found, expected=expected, do=do)
+        problem = f"expected shapes (n, {height}, {width}) and (n,), found {x.shape} and {y.shape}"
+        fix = "Correct height and width in source.yaml, or the files"
+        raise InputError(f"{images} and {labels}", problem, fix)
     return _bytes(x, "pixel", 0, source.pixel_maximum, images), _bytes(y, "label", *_labels(source), labels)
 
 
@@ -250,7 +249,10 @@ def _bytes(values: NDArray[Any], kind: str, low: int, high: int, where: str) -> 
     wrong = (whole != values) | (whole < low) | (whole > high)
     if wrong.any():
         row = int(wrong.reshape(len(wrong), -1).any(axis=1).argmax())
-        expected = f"a {kind}, an integer from {low} to {high}"
-        found, where = f"{values[wrong][0]}", f"{where}, row {row + 1}"
-        raise InputError(where, found=found, expected=expected, do=_DO[kind])
+        problem = _not_an_integer(kind, low, high, values[wrong][0])
+        raise InputError(f"{where}, row {row + 1}", problem, _FIXES[kind])
     return whole
+
+
+def _not_an_integer(kind: str, low: int, high: int, found: object) -> str:
+    return f"expected a {kind}, an integer from {low} to {high}, found {found}"

@@ -44,16 +44,15 @@ def split(
     order = np.random.default_rng(seed).permutation(count)
     validation_count = round(count * validation_fraction)
     if not 0 < validation_count < count:
-        where, expected = "params.yaml, data.validation_fraction", "both train and validation to have rows"
-        found = f"{validation_fraction} of {count} rows, which leaves a split empty"
-        raise InputError(where, found=found, expected=expected, do="change the fraction, or data.rows")
+        problem = f"{validation_fraction} of {count} rows leaves the train or the validation split empty"
+        raise InputError("params.yaml, data.validation_fraction", problem, "Change it, or data.rows")
     train, validation = np.split(order, [count - validation_count])
     splits = Splits(examples.take(train), examples.take(validation), test)
     missing = [name for name, rows in splits.train.rows_per_class().items() if rows == 0]
     if missing:
-        found = f"no example of class {', '.join(missing)} in {len(splits.train)} rows"
-        do = "raise data.rows, or in source.yaml set first_label, or name only the classes of the data"
-        raise InputError("data/splits/train.npz", found=found, expected="some of every class", do=do)
+        problem = f"no example of class {', '.join(missing)} in {len(splits.train)} rows"
+        fix = "Raise data.rows; or in source.yaml set first_label, or name only the classes of the data"
+        raise InputError("data/splits/train.npz", problem, fix)
     return splits
 
 
@@ -66,9 +65,9 @@ def _carve_out(examples: Examples, fraction: float, seed: int) -> tuple[Examples
         options = {"test_size": fraction, "random_state": seed, "stratify": examples.labels}
         rest, carved = train_test_split(np.arange(len(examples)), **options)
     except ValueError as error:
-        where, found = "params.yaml, data.test_fraction", f"{fraction} of {len(examples)} rows ({error})"
-        expected, do = "a stratified split to be possible", "change it, or give the source a test file"
-        raise InputError(where, found=found, expected=expected, do=do) from None
+        problem = f"{fraction} of {len(examples)} rows make no stratified test split ({error})"
+        fix = "Change it, or give the source a test file"
+        raise InputError("params.yaml, data.test_fraction", problem, fix) from None
     return examples.take(np.sort(rest)), examples.take(np.sort(carved))
 
 

@@ -213,23 +213,23 @@ def scorer(model: Any) -> Callable[[Examples], Score]:
 
 
 def _check_learning(period: Period, model: Any, train: Examples, recipe: Recipe) -> None:
-    """Refuse to go on where nothing can be won."""
+    """Raise an InputError if the training diverged, or if its hidden units are all dead."""
     loss, classes = period.train.log_loss, len(train.class_names)
     guessing = np.log(classes)
-    found, expected = "", f"one that falls from some {guessing:.2g}, that of guessing {classes} classes"
+    problem = ""
     if not loss < DIVERGED * guessing:
-        found = f"a training log loss of {loss:.4g}"
+        expected = f"a training log loss that falls from {guessing:.2g}, that of guessing {classes} classes"
+        problem = f"expected {expected}; found {loss:.4g}"
     # Normalized layers are centred, whatever their averages say so far. One answer to all images can't
     # have a lower loss than the entropy of the classes.
     elif recipe.hidden_units and not recipe.normalization and loss > _entropy(train) - 1e-4:
         logits = model(train.images[:SCORING_BATCH].astype(np.float32), training=False).numpy()
         if not np.ptp(logits, axis=0).any():
-            found = "the same answer to every image: a hidden layer whose units are all dead"
-            expected = "answers that differ"
-    if found:
+            problem = "the network answers all images the same: all units of a hidden layer are dead"
+    if problem:
         clipping = ", or set clip_norm" if recipe.clip_norm is None else ""
-        do = f"lower learning_rate ({recipe.learning_rate}){clipping}"
-        raise InputError(f"training, period {period.period}", found=found, expected=expected, do=do)
+        fix = f"Lower learning_rate ({recipe.learning_rate}){clipping}"
+        raise InputError(f"training, period {period.period}", problem, fix)
 
 
 def _entropy(examples: Examples) -> float:

@@ -68,7 +68,7 @@ def test_the_command_of_another_checkout_is_refused(tmp_path: Path, monkeypatch:
     (tmp_path / "digits/cli/app.py").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["digits", "metrics"])
-    with pytest.raises(SystemExit, match=f"found the one of {REPOSITORY}, expected the one of this folder"):
+    with pytest.raises(SystemExit, match=f"expected the one of this folder, found the one of {REPOSITORY}"):
         run()
 
 
@@ -83,7 +83,9 @@ def test_outside_a_checkout_it_is_said_what_to_do(
     monkeypatch.setattr(sys, "argv", ["digits", *words])
     with pytest.raises(SystemExit) as end:
         run()
-    assert str(end.value).startswith(f"error: {tmp_path}: found no folder digits/ with the code, expected")
+    assert str(end.value).startswith(
+        f"error: {tmp_path}: expected a checkout of the project, found no folder digits/"
+    )
     assert str(end.value).count("\n") == 0
 
 
@@ -91,7 +93,7 @@ def test_a_model_is_given_by_name_or_by_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         sys, "argv", ["digits", "predict", "3.png", "--model=linear", "--model-file=model.tflite"]
     )
-    with pytest.raises(SystemExit, match="--model-file: found also --model linear, expected only one"):
+    with pytest.raises(SystemExit, match="--model-file: can't be used with --model linear"):
         run()
 
 
@@ -99,10 +101,8 @@ def test_a_package_that_only_some_verbs_need_is_named() -> None:
     code = "import sys; sys.modules['vl_convert'] = None; from digits.cli.app import run; run()"
     command = [sys.executable, "-c", code, "plots"]
     process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
-    expected = (
-        "error: found no vl_convert, expected the packages of requirements/plots.txt; make .venv/plots\n"
-    )
-    assert (process.returncode, process.stderr) == (1, expected)
+    error = "error: expected the packages of requirements/plots.txt, found no vl_convert."
+    assert (process.returncode, process.stderr) == (1, f"{error} Run `make .venv/plots`.\n")
 
 
 @pytest.mark.parametrize(("module", "extra"), EXTRAS.items())

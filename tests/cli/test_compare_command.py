@@ -124,10 +124,10 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("metrics/m.json", "{}", "workspace: found no metrics"),
+        ("metrics/m.json", "{}", "workspace: no metrics/<model>.json found"),
         ("metrics/m.json", "{\n<<<<<<< a\n", "metrics/m.json at workspace, line 2: found conflict markers"),
         ("dvc.lock", "a: 1\n<<<<<<< a\n", "dvc.lock at workspace, line 2: found conflict markers of a git"),
-        ("predictions/m/scores.json", "{}", "predictions/m/scores.json at workspace: found a damaged file"),
+        ("predictions/m/scores.json", "{}", "predictions/m/scores.json at workspace: damaged"),
     ],
 )
 def test_a_damaged_file_is_named(file: str, content: str, message: str, copy: Path) -> None:
@@ -141,9 +141,13 @@ def test_a_damaged_file_is_named(file: str, content: str, message: str, copy: Pa
 @pytest.mark.parametrize(
     ("revision", "models", "message"),
     [
-        ("nowhere", None, "nowhere: found no such revision"),
-        ("empty", None, "empty: found no metrics"),
-        ("base", ("m", "cnn"), "cnn of base: found no metrics, .* name another revision, or one of m"),
+        ("nowhere", None, "nowhere: no such git commit"),
+        ("empty", None, "empty: no metrics/<model>.json found"),
+        (
+            "base",
+            ("m", "cnn"),
+            "cnn of base: no metrics/<model>.json found. Name another revision, or one of the models m",
+        ),
     ],
 )
 def test_a_revision_without_results(
@@ -203,8 +207,12 @@ def test_a_repository_of_another_user(
 @pytest.mark.parametrize(
     ("option", "kind", "line"),
     [
-        ("--filter=blob:none", "partial", "found files that this partial clone lacks, .*git fetch --refetch"),
-        ("--depth=1", "shallow", "found no such revision, .*git fetch --unshallow brings older commits"),
+        (
+            "--filter=blob:none",
+            "partial",
+            "this partial clone lacks some of its files. Run `git fetch --refetch",
+        ),
+        ("--depth=1", "shallow", "no such git commit, .*git fetch --unshallow` to get older commits"),
     ],
 )
 def test_a_clone_that_lacks_an_older_commit(

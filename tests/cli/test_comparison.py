@@ -112,6 +112,6 @@ def test_conditions(condition: str, models: list[str]) -> None:
 @pytest.mark.parametrize("condition", ["accuracy < 1.2.3", "train/accuracy < 0.9"])
 def test_bad_conditions(condition: str) -> None:
     with pytest.raises(
-        InputError, match=f"--fail-if: found '{condition}', expected 'worse', .* test/accuracy"
+        InputError, match=f"--fail-if: expected 'worse', .* found '{condition}'. .* test/accuracy"
     ):
         COMPARISON.failures(condition)

@@ -196,6 +196,6 @@ def test_where_nothing_is_to_be_shown(
     assert main("table", root=root) == 0
     assert capsys.readouterr().out.startswith("No experiments yet.")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match="found no git, expected a git repository"):
+    with pytest.raises(InputError, match="this is not a git repository"):
         main("table", root=root)
     assert read_experiments(root) == ([], 0)

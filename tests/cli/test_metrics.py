@@ -48,11 +48,15 @@ def test_the_numbers_are_those_of_the_files(root: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("data.json", None, "metrics/data.json: found no such file, expected a finished run's; make run"),
-        ("linear.json", "{", "metrics/linear.json: found a damaged file, or one of an older"),
+        (
+            "data.json",
+            None,
+            "metrics/data.json: no such file, expected the results of a run. Run `make run`.",
+        ),
+        ("linear.json", "{", "metrics/linear.json: damaged, or written by an older"),
         ("linear.json", "{\n<<<<<<< HEAD\n", "metrics/linear.json, line 2: found conflict markers of a git"),
-        ("linear.json", "[1]", "metrics/linear.json: found a damaged file"),
-        ("data.json", '{"train": "many"}', "metrics/data.json: found a damaged file"),
+        ("linear.json", "[1]", "metrics/linear.json: damaged"),
+        ("data.json", '{"train": "many"}', "metrics/data.json: damaged"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(name: str, content: str | None, message: str, root: Path) -> None:

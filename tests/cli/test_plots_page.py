@@ -84,9 +84,9 @@ def written(repository: Path, output: Path, *revisions: str) -> Path:
 
 def test_a_revision_without_files_is_named(repository: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", str(repository), "clone")
-    with pytest.raises(InputError, match="nothing to plot"):
+    with pytest.raises(InputError, match="found no files of the plots"):
         written(tmp_path / "clone", tmp_path / "page.html", "before")
-    with pytest.raises(InputError, match=r"dvc\.yaml: found a file that is no page"):
+    with pytest.raises(InputError, match=r"dvc\.yaml: this file is not a web page"):
         written(repository, repository / "dvc.yaml")
 
 

@@ -97,8 +97,8 @@ def test_the_source_and_models_of_ones_own_stay(root: Path) -> None:
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ("train: {dnn: {steps: many}}", "recipes/mine.yaml, train.dnn.steps: found 'many', expected a valid"),
-        ("extends: fastest", "recipes/fastest.yaml: found no such recipe, expected one of best, course"),
+        ("train: {dnn: {steps: many}}", "recipes/mine.yaml, train.dnn.steps: expected a valid integer"),
+        ("extends: fastest", "recipes/fastest.yaml: no such recipe. Name one of best, course"),
     ],
 )
 def test_a_wrong_recipe_changes_nothing(recipe: str, message: str, root: Path) -> None:

@@ -173,7 +173,7 @@ class TestContent:
     def test_before_the_pipeline_has_run(self, root: Path, tmp_path: Path) -> None:
         for name in ("dvc.lock", "dvc.yaml"):
             shutil.copy(root / name, tmp_path)
-        with pytest.raises(InputError, match=r"validation\.npz: found no such file, .*; dvc repro split"):
+        with pytest.raises(InputError, match=r"validation\.npz: no such file; .* Run `dvc repro split`"):
             written(tmp_path, tmp_path)
 
 

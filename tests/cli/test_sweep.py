@@ -87,15 +87,27 @@ class TestDefinition:
     @pytest.mark.parametrize(
         ("key", "dimension", "expected"),
         [
-            ("learning", {"choices": [1]}, "space.learning: found an unknown key"),
-            ("augmentation.turn", {"choices": [1]}, "space.augmentation.turn: found an unknown key"),
-            ("seed", {"choices": [1, 2]}, "set seeds instead"),
-            ("dropout", {"range": [0.2, 0.1]}, "space.dropout: found [0.2, 0.1], expected the lower end"),
-            ("dropout", {}, "found nothing, expected one of choices, range and log_range"),
+            ("learning", {"choices": [1]}, "space.learning: unknown key"),
+            ("augmentation.turn", {"choices": [1]}, "space.augmentation.turn: unknown key"),
+            ("seed", {"choices": [1, 2]}, "a lucky seed"),
+            (
+                "dropout",
+                {"range": [0.2, 0.1]},
+                "space.dropout: expected the lower end first, found [0.2, 0.1]",
+            ),
+            ("dropout", {}, "expected one of choices, range and log_range, found nothing"),
             ("learning_rate", {"log_range": [0.0, 0.2]}, "expected ends above 0"),
-            ("batch_size", {"range": [1.5, 3]}, "space.batch_size: found 1.5"),
-            ("optimizer", {"choices": ["adam", "sdg"]}, "space.optimizer: found 'sdg'"),
-            ("steps", {"range": [20, 25]}, "found 10 periods of 25 steps"),
+            ("batch_size", {"range": [1.5, 3]}, "space.batch_size: expected a valid integer, "),
+            (
+                "optimizer",
+                {"choices": ["adam", "sdg"]},
+                "space.optimizer: expected 'adagrad', 'adam', 'adamw' or 'sgd', found 'sdg'",
+            ),
+            (
+                "steps",
+                {"range": [20, 25]},
+                "expected steps to be a multiple of periods, found 25 steps in 10 periods",
+            ),
         ],
     )
     def test_an_error_names_the_parameter(self, key: str, dimension: Any, expected: str, root: Path) -> None:
@@ -103,9 +115,9 @@ class TestDefinition:
             loaded(root, space={key: dimension})
 
     def test_an_error_names_the_setting(self, root: Path) -> None:
-        with pytest.raises(InputError, match=r"sweeps/mine.yaml, pruner: found an unknown key"):
+        with pytest.raises(InputError, match=r"sweeps/mine.yaml, pruner: unknown key"):
             loaded(root, pruner="asha")
-        with pytest.raises(InputError, match=r"sweeps/other.yaml: found no such file"):
+        with pytest.raises(InputError, match=r"sweeps/other.yaml: no such file"):
             load_sweep("other", load_params(root), root)
 
     def test_a_trial_of_fewer_steps_keeps_the_snapshots_up_to_its_last(self, root: Path) -> None:
@@ -214,7 +226,7 @@ class TestResults:
     def test_a_damaged_file_is_an_error(self, name: str, old: str, new: str, results: Results) -> None:
         path = results.folder / name
         path.write_text(path.read_text().replace(old, new, 1))
-        with pytest.raises(InputError, match=r"sweeps/mine: found .*git checkout"):
+        with pytest.raises(InputError, match=r"sweeps/mine: not a sweep's results .*git"):
             Results.load(results.folder)
 
     def test_figures_are_drawn_and_the_page_shows_them(self, results: Results, root: Path) -> None:
@@ -250,9 +262,9 @@ class TestResults:
 
     def test_apply_needs_a_trial_that_did_not_fail(self, results: Results, root: Path) -> None:
         for number in (3, 7):
-            with pytest.raises(InputError, match=f"found no trial {number}, or one that failed"):
+            with pytest.raises(InputError, match=f"there is no trial {number}, or it failed"):
                 apply("mine", number, root)
-        with pytest.raises(InputError, match=r"sweeps/other: found .*digits sweep run other"):
+        with pytest.raises(InputError, match=r"sweeps/other: not a sweep's results .*digits sweep run other"):
             apply("other", None, root)
 
 

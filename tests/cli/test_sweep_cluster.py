@@ -258,7 +258,7 @@ def test_a_node_with_other_libraries_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         engine, "versions", lambda: real() | ({"keras": "2.0"} if os.getpid() == driver else {})
     )
-    with pytest.raises(InputError, match=r"node \S+: found keras 3\S+, expected 2.0, as here"):
+    with pytest.raises(InputError, match=r"node \S+: expected keras 2.0, as on this node, found 3"):
         engine.connected(None, 1).__enter__()
 
 
@@ -266,14 +266,14 @@ def test_a_sweep_in_which_all_trials_fail_says_why(project: Path) -> None:
     space = {"learning_rate": {"choices": [1e6]}, "optimizer": {"choices": ["sgd"]}}
     (project / "sweeps/bad.yaml").write_text(yaml.safe_dump({"model": "dnn", "trials": 2, "space": space}))
     printed = output(start(project, "run", "bad"), 1)
-    assert "error: sweep bad: found no complete trial, expected one; training, period 1: found" in printed
+    assert "error: sweep bad: no trial was completed. training, period 1: expected" in printed
 
 
 def test_no_cluster_is_one_line_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begin = time.monotonic()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(InputError, match=f"--address {address}: found no answer"):
+        with pytest.raises(InputError, match=f"--address {address}: .* no answer"):
             engine.connected(address).__enter__()
     assert time.monotonic() - begin < 15
 
@@ -293,4 +293,4 @@ def test_splits_of_other_parameters_are_refused(project: Path, tmp_path: Path) -
     (folder / "params.yaml").write_text(
         params.replace("validation_fraction: 0.25", "validation_fraction: 0.5")
     )
-    assert "data/splits: found splits of other parameters" in output(start(folder, "run", "mine"), 1)
+    assert "data/splits: these were split with other parameters" in output(start(folder, "run", "mine"), 1)

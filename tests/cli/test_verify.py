@@ -75,7 +75,7 @@ def test_a_new_run(
 
 def test_without_a_committed_run_there_is_nothing_to_compare(tmp_path: Path) -> None:
     commit(tmp_path, "no run")
-    with pytest.raises(InputError, match=r"dvc\.lock: found none at HEAD"):
+    with pytest.raises(InputError, match=r"dvc\.lock: not in the last commit"):
         verify.main(tolerance=0.0, root=tmp_path)
 
 

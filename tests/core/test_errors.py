@@ -9,15 +9,15 @@ from digits.core.yaml_files import validated
 
 
 def test_an_error_is_one_line() -> None:
-    error = InputError("a\nb", found="c", expected="d\n\n  e", do="f")
-    assert str(error) == "a b: found c, expected d e; f"
+    error = InputError("a\nb", "c\n\n  d", "E")
+    assert str(error) == "a b: c d. E."
 
 
 def test_it_goes_from_a_process_to_another() -> None:
     """Pools of processes pickle errors, also those with a line for each key."""
     with pytest.raises(InputError) as raised:
         validated(Augmentation, {"rotation": "x", "shift": "y"}, path=Path("a.yaml"))
-    for error in (InputError("a", found="b", expected="c", do="d"), raised.value):
+    for error in (InputError("a", "b", "C"), raised.value):
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301
         assert type(copy) is type(error)
         assert str(copy) == str(error)

@@ -30,5 +30,5 @@ def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     HISTORY.save(path)
     path.write_text(re.sub(old, new, path.read_text(), count=1, flags=re.DOTALL))
-    with pytest.raises(InputError, match=r"history\.csv: found a damaged file"):
+    with pytest.raises(InputError, match=r"history\.csv: damaged"):
         History.load(path)

@@ -18,5 +18,5 @@ def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "input.json"
     TAKES.save(path)
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(InputError, match=r"input\.json: found a damaged file .*; dvc repro train"):
+    with pytest.raises(InputError, match=r"input\.json: damaged .*Run `dvc repro train`"):
         ModelInput.load(path)

@@ -26,8 +26,12 @@ def test_an_unknown_model_is_refused(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("fraction: 0.25", "fraction: .nan", "data.validation_fraction: found nan, expected less than 1"),
-        ("periods: 10 ", "periods: 7 ", "train.linear: found 7 periods of 1000 steps"),
+        ("fraction: 0.25", "fraction: .nan", "data.validation_fraction: expected less than 1, found nan"),
+        (
+            "periods: 10 ",
+            "periods: 7 ",
+            "train.linear: expected steps to be a multiple of periods, found 1000 steps in 7 periods",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(workspace: Path, old: str, new: str, line: str) -> None:
@@ -57,9 +61,9 @@ def test_snapshots_follow_the_steps(changes: dict[str, object], steps: list[int]
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"periods": 4}, "4 periods of 6 steps, expected steps to be a multiple of periods"),
-        ({"snapshots": [7]}, "a snapshot at step 7 of 6, expected snapshots up to the last step"),
-        ({"snapshots": [2, 1]}, r"snapshots \[2, 1\], expected rising steps"),
+        ({"periods": 4}, "expected steps to be a multiple of periods, found 6 steps in 4 periods"),
+        ({"snapshots": [7]}, "expected snapshots up to step 6, found 7"),
+        ({"snapshots": [2, 1]}, r"expected snapshots in rising order, found \[2, 1\]"),
     ],
 )
 def test_what_a_recipe_may_not_say(changes: dict[str, object], message: str) -> None:

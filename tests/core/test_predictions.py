@@ -75,5 +75,5 @@ def test_confusion_has_a_row_for_each_true_class(path: Path) -> None:
 )
 def test_a_damaged_table_is_named(path: Path, damage) -> None:  # type: ignore[no-untyped-def]
     path.write_text(damage(path.read_text()))
-    with pytest.raises(InputError, match=r"test\.csv: found a damaged file"):
+    with pytest.raises(InputError, match=r"test\.csv: damaged"):
         Predictions.load(path, NAMES)

@@ -37,18 +37,21 @@ def describe(root: Path, name: str, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"format": "jpeg"}, "format: found 'jpeg', expected one of csv, idx, npz, pictures"),
-        ({"format": ["csv"]}, "format: found ['csv'], expected one of csv, idx, npz, pictures"),
-        ({"class_names": ["a", "b", "a"]}, "class_names: found 'a' twice"),
-        ({"class_names": ["a", "\x1b"]}, "class_names.1: found '\\x1b', expected string should match"),
+        ({"format": "jpeg"}, "format: expected one of csv, idx, npz, pictures, found 'jpeg'"),
+        ({"format": ["csv"]}, "format: expected one of csv, idx, npz, pictures, found ['csv']"),
+        (
+            {"class_names": ["a", "b", "a"]},
+            "class_names: expected a name of its own for each class, found 'a' twice",
+        ),
+        ({"class_names": ["a", "\x1b"]}, "class_names.1: expected string should match"),
         (
             {"files": {"train": "a/.."}},
-            "files.train.urls: found 'a/..', expected a path or URL",
+            "files.train.urls: expected a path or URL",
         ),
         *(
             (
                 {"files": {"train": url}},
-                f"files.train.urls: found '{url}', expected http(s) URLs, or one file in",
+                f"files.train.urls: expected http(s) URLs, or one file beside source.yaml, found '{url}'",
             )
             for url in (
                 "/data/train.csv",
@@ -62,14 +65,14 @@ def describe(root: Path, name: str, **changes: Any) -> None:
         ),
         (
             {"files": {"train": "http://a/d.csv", "test": "http://b/D.csv"}},
-            "files: found one file name for two files (d.csv, D.csv)",
+            "files: two downloaded files have the same name (d.csv, D.csv)",
         ),
         (
             {
                 "format": "idx",
                 "files": {key: key for key in ("train_images", "train_labels", "test_images")},
             },
-            "files: found one of test_images and test_labels, expected both or neither",
+            "files: expected both of test_images and test_labels, or neither, found one",
         ),
     ],
 )
@@ -93,7 +96,5 @@ def test_an_unknown_source_is_refused_with_those_there_are(tmp_path: Path) -> No
     describe(tmp_path, "mine")
     describe(tmp_path, "yours", format="jpeg")  # others may be wrong
     assert load_source(tmp_path, "mine").title == "Mine"
-    with pytest.raises(
-        InputError, match=r"data\.source: found 'ours', but no .*, expected one of mine, yours"
-    ):
+    with pytest.raises(InputError, match=r"data\.source: found 'ours', but no .*\. Name one of mine, yours"):
         load_source(tmp_path, "ours")

@@ -31,7 +31,7 @@ def main(what):
     if what == "letters":
         print("\\u043d\\u0438\\u043b\\u044c")
     if what == "bad":
-        raise InputError("a", found="b", expected="c", do="d")
+        raise InputError("a", "b", "C")
     if what == "mistake":
         raise KeyError(what)
     if what == "interrupt":
@@ -64,7 +64,7 @@ KEPT = "If DVC's cache has its outputs of before, dvc checkout --force train bri
     ("what", "status", "said"),
     [
         ("good", 0, ""),
-        ("bad", 1, f"error: a: found b, expected c; d\n{KEPT}"),
+        ("bad", 1, f"error: a: b. C.\n{KEPT}"),
         ("interrupt", 130, f"stopped\n{KEPT}"),
     ],
 )
@@ -77,15 +77,15 @@ def test_output_is_whole(what: str, status: int, said: str, tmp_path: Path) -> N
 def test_words_that_it_does_not_take_are_refused(tmp_path: Path) -> None:
     process = stage("too many", tmp_path)
     assert process.returncode == 1
-    assert process.stderr.startswith("error: command line: found 2 arguments, expected what;")
+    assert process.stderr.startswith("error: command line: expected what; found 2 arguments.")
 
 
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        ("params.yaml rate: rate:_", "params.yaml, train.dnn: found an edit while this stage ran"),
-        ("params.yaml dnn: d:", "params.yaml, train.dnn: found an edit"),
-        ("stage.py 100_000 100_001", "stage.py: found an edit"),
+        ("params.yaml rate: rate:_", "params.yaml, train.dnn: edited while this stage ran"),
+        ("params.yaml dnn: d:", "params.yaml, train.dnn: edited"),
+        ("stage.py 100_000 100_001", "stage.py: edited"),
         ("params.yaml steps: steps_:", ""),  # another model's
     ],
 )

@@ -40,13 +40,13 @@ def test_values_as_yaml_1_2_reads_them(tmp_path: Path, text: str, value: object)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "a.yaml: found None, expected keys with values"),
-        (b"a: 1\n\tb: 2", "a.yaml, line 2: found a tab character"),
+        (b"", "a.yaml: expected keys with values, found None"),
+        (b"a: 1\n\tb: 2", "a.yaml, line 2: expected YAML: found a tab character"),
         (b"a: 1\n<<<<<<< HEAD\nb: 2\n=======\n", "a.yaml, line 2: found conflict markers of a git merge"),
         (b"a: !!python/object:os.system b", "python/object"),
         (b"a: \xff", "invalid leading UTF-8 octet"),
-        (b"a: 2020-13-45", "a.yaml: found month must be in 1..12"),
-        (b"? - - a", "a.yaml: found unhashable type: 'list'"),
+        (b"a: 2020-13-45", "a.yaml: expected YAML: month must be in 1..12"),
+        (b"? - - a", "a.yaml: expected YAML: unhashable type: 'list'"),
     ],
 )
 def test_what_is_no_mapping_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -59,20 +59,20 @@ def test_what_is_no_mapping_is_refused_in_one_line(tmp_path: Path, content: byte
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.yaml: found no such file"):
+    with pytest.raises(InputError, match=r"a\.yaml: no such file"):
         read_mapping(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize(
     ("changes", "lines"),
     [
-        ({"rows": 3.0}, ["a.yaml, top.rows: found 3.0, expected a valid integer; fix the value"]),
-        ({"rwos": 3}, ["a.yaml, top.rwos: found an unknown key, expected only known ones; fix the value"]),
+        ({"rows": 3.0}, ["a.yaml, top.rows: expected a valid integer, found 3.0. Fix the value."]),
+        ({"rwos": 3}, ["a.yaml, top.rwos: unknown key. Correct its name, or remove it."]),
         (
             {"inner": {"rate": 0}},
             [
-                "a.yaml, top.inner.rate: found 0, expected greater than 0; fix the value",
-                "a.yaml, top.inner.names: found nothing, expected a value; fix the value",
+                "a.yaml, top.inner.rate: expected greater than 0, found 0. Fix the value.",
+                "a.yaml, top.inner.names: expected a value, found nothing. Add the key.",
             ],
         ),
     ],

@@ -34,5 +34,5 @@ def test_other_splits_or_metrics_are_refused(old: str, new: str, tmp_path: Path)
     path = tmp_path / "scores.json"
     save_scores(SCORES, path)
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(InputError, match=r"scores\.json: found a damaged file .*; dvc repro evaluate"):
+    with pytest.raises(InputError, match=r"scores\.json: damaged .*\. Run `dvc repro evaluate`"):
         load_scores(path)

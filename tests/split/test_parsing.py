@@ -98,20 +98,23 @@ def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
         *(
             (b"\n".join([b"1,0,1,2,255", row, b"2,7,8,9,999", b""]), [f"row 2{piece}"])
             for row, piece in [
-                (b"0,3,4,256,6", ", column 4: found '256', expected a pixel, an integer from 0 to 255"),
-                (b"3,3,4,5,6", ", column 1: found '3', expected a label, an integer from 0 to 2"),
-                (b"0,3,4,5", ": found 4 columns ('0,3,4,5'), expected 5 with commas between: a label"),
-                (b"0,3,4,5,6,", ": found 6 columns"),
-                (b"0;3;4;5;6", ": found 1 columns ('0;3;4;5;6'), expected 5 with commas between"),
+                (b"0,3,4,256,6", ", column 4: expected a pixel, an integer from 0 to 255, found '256'."),
+                (b"3,3,4,5,6", ", column 1: expected a label, an integer from 0 to 2, found '3'."),
+                (b"0,3,4,5", ": expected 5 columns, a label and 4 pixels; found 4: '0,3,4,5'."),
+                (b"0,3,4,5,6,", ": expected 5 columns, a label and 4 pixels; found 6"),
+                (
+                    b"0;3;4;5;6",
+                    ": expected 5 columns, a label and 4 pixels; found 1: '0;3;4;5;6'",
+                ),
             ]
         ),
-        (CSV.replace(b"\n", b",0\n"), ["row 1: found 6 columns"]),
-        (CSV + b"0,3,4", ["row 4: found 3 columns"]),  # cut off
+        (CSV.replace(b"\n", b",0\n"), ["row 1: expected 5 columns", "found 6"]),
+        (CSV + b"0,3,4", ["row 4: expected 5 columns", "found 3"]),  # cut off
         (CSV + b"\n\n0,3,4,5,x", ["row 6, column 5"]),  # blank lines count
-        (b"", ["an empty file"]),
-        (b"\xef\xbb\xbf \n\n", ["an empty file"]),
-        (gzip.compress(CSV, mtime=0)[:-9], ["broken gzip", "expected a whole file"]),
-        (CSV.decode().encode("utf-16"), ["row 1, column 1: found"]),
+        (b"", ["the file is empty"]),
+        (b"\xef\xbb\xbf \n\n", ["the file is empty"]),
+        (gzip.compress(CSV, mtime=0)[:-9], ["a damaged gzip file", "delete it and run `dvc repro`"]),
+        (CSV.decode().encode("utf-16"), ["row 1, column 1: expected a label"]),
     ],
 )
 def test_the_first_bad_row_of_csv_is_named(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
@@ -137,11 +140,17 @@ NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.as
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"x_train": EXPECTED.images * np.nan}, "x_train, row 1: found nan"),
-        ({"x_train": EXPECTED.images.astype(np.int64) + 250}, "x_train, row 1: found 505, expected a pixel"),
-        ({"y_train": np.array(["a", "b", "c"])}, "its arrays are no numbers"),
+        (
+            {"x_train": EXPECTED.images * np.nan},
+            "x_train, row 1: expected a pixel, an integer from 0 to 255, found nan",
+        ),
+        (
+            {"x_train": EXPECTED.images.astype(np.int64) + 250},
+            "x_train, row 1: expected a pixel, an integer from 0 to 255, found 505",
+        ),
+        ({"y_train": np.array(["a", "b", "c"])}, "they are not arrays of numbers"),
         ({"y_train": np.array([print], object)}, "Object arrays cannot be loaded"),
-        ({"x_train": EXPECTED.images[..., None]}, "shapes (3, 2, 2, 1) and (3,), expected (n, 2, 2)"),
+        ({"x_train": EXPECTED.images[..., None]}, "expected shapes (n, 2, 2) and (n,), found (3, 2, 2, 1)"),
         ({"x_test": EXPECTED.images}, "y_test is not a file in the archive"),
     ],
 )
@@ -159,17 +168,25 @@ def test_a_bad_npz_file_is_named(tmp_path: Path, changes: dict[str, Any], line: 
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
-        ("one/a.png", b"text", "one/a.png: found cannot identify image file"),
-        ("one/a.gif", png(Image.new("L", (2, 2)), "GIF"), "one/a.gif: found cannot identify image file"),
+        (
+            "one/a.png",
+            b"text",
+            "one/a.png: expected a PNG, JPEG or BMP picture of 2 × 2 pixels (source.yaml): cannot identify",
+        ),
+        (
+            "one/a.gif",
+            png(Image.new("L", (2, 2)), "GIF"),
+            "one/a.gif: expected a PNG, JPEG or BMP picture of 2 × 2 pixels (source.yaml): cannot identify",
+        ),
         (
             "one/a.png",
             png(Image.new("L", (3, 2))),
-            "one/a.png: found 2 × 3 pixels, expected a PNG, JPEG or BMP",
+            "one/a.png: expected a PNG, JPEG or BMP picture of 2 × 2 pixels (source.yaml): it has 2 × 3",
         ),
         (
             "ten/a.png",
             b"",
-            "ten: found a folder of another name, expected a class of source.yaml (zero, one, two)",
+            "ten: the folder's name is not a class of source.yaml (zero, one, two)",
         ),
     ],
 )
@@ -196,9 +213,9 @@ def test_pictures_of_any_mode_are_read_in_grey(tmp_path: Path) -> None:
 
 
 def test_values_beyond_the_sources_own_limits_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"row 1, column 5: found '255', expected a pixel, .* 0 to 254"):
+    with pytest.raises(InputError, match=r"row 1, column 5: expected a pixel, .* 0 to 254, found '255'"):
         read_csv(tmp_path, CSV, pixel_maximum=254)
-    with pytest.raises(InputError, match=r"images, row 1: found 255, expected a pixel, .* 0 to 254"):
+    with pytest.raises(InputError, match=r"images, row 1: expected a pixel, .* 0 to 254, found 255"):
         read_idx(tmp_path, IMAGES, LABELS, pixel_maximum=254)
 
 
@@ -218,18 +235,23 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
     ("images", "labels", "pieces"),
     [
         pytest.param(LABELS, IMAGES, ["images, offset 0", "0x00000801", "0x00000803"], id="swapped"),
-        pytest.param(b"", LABELS, ["images, offset 0", "nothing"], id="empty"),
+        pytest.param(b"", LABELS, ["images, offset 0", "an empty file"], id="empty"),
         pytest.param(IMAGES[:9], LABELS, ["images, offset 0", "3 sizes"], id="header cut"),
-        pytest.param(IMAGES[:-1], LABELS, ["images, offset 16", "found 11 bytes", "expected 12"], id="short"),
+        pytest.param(
+            IMAGES[:-1], LABELS, ["images, offset 16: expected 12 bytes of data", "found 11"], id="short"
+        ),
         pytest.param(IMAGES[:4] + bytes(12), LABELS, ["images", "for shape (0, 0, 0)"], id="nothing in it"),
         pytest.param(
             IMAGES,
             tiny.idx_bytes(np.array([1, 0], np.uint8)),
-            ["labels: found shapes (3, 2, 2) and (2,), expected (n, 2, 2) and (n,)"],
+            ["labels: expected shapes (n, 2, 2) and (n,), found (3, 2, 2) and (2,)"],
             id="counts disagree",
         ),
         pytest.param(
-            IMAGES, LABELS[:-1] + b"\3", ["labels, row 3: found 3", "label", "0 to 2"], id="label 3"
+            IMAGES,
+            LABELS[:-1] + b"\3",
+            ["labels, row 3: expected a label, an integer from 0 to 2, found 3"],
+            id="label 3",
         ),
     ],
 )
@@ -242,8 +264,8 @@ def test_a_bad_idx_file_is_named(tmp_path: Path, images: bytes, labels: bytes, p
 
 def test_the_number_of_rows_is_held_against_the_source(tmp_path: Path) -> None:
     files = {"train": {"urls": ["train.csv"], "rows": 4}}
-    with pytest.raises(InputError, match=r"train\.csv: found 3 rows, expected 4"):
+    with pytest.raises(InputError, match=r"train\.csv: expected 4 rows, .* found 3"):
         read_csv(tmp_path, CSV, files=files)
     idx = {"train_images": {"urls": ["images"]}, "train_labels": {"urls": ["labels"], "rows": 2}}
-    with pytest.raises(InputError, match="labels: found 3 rows, expected 2"):
+    with pytest.raises(InputError, match=r"labels: expected 2 rows, .* found 3"):
         read_idx(tmp_path, IMAGES, LABELS, files=idx)

@@ -67,10 +67,10 @@ def test_a_carved_out_test_split_depends_on_the_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"validation_fraction": 0.001}, "validation_fraction: found 0.001 of 100 rows"),
-        ({"rows": 1}, "validation_fraction: found 0.25 of 1 rows"),
+        ({"validation_fraction": 0.001}, "validation_fraction: 0.001 of 100 rows"),
+        ({"rows": 1}, "validation_fraction: 0.25 of 1 rows"),
         ({"rows": 8}, "no example of class .*8, 9 in 6 rows"),
-        ({"test": None, "test_fraction": 0.001}, "data.test_fraction: found 0.001 of 100 rows"),
+        ({"test": None, "test_fraction": 0.001}, "data.test_fraction: 0.001 of 100 rows"),
     ],
 )
 def test_a_split_or_class_without_examples_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -24,8 +24,8 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
     splits = {name: Examples.load(Path(f"data/splits/{name}.npz")) for name in ("train", "validation")}
     with Repo() as repo:
         if repo.status(targets=["split"], with_deps=True):
-            found, expected = "splits of other parameters or code", "those that dvc repro would train on"
-            raise InputError("data/splits", found=found, expected=expected, do="dvc repro split")
+            problem = "these were split with other parameters or code"
+            raise InputError("data/splits", problem, "Run `dvc repro split`")
     if not address:  # Ray then listens on the loopback interface alone, as on those systems
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     from digits.cli.sweep.engine import connected, train_trials
@@ -40,8 +40,8 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
             show(f"{folder}: its trials are of other {', '.join(changed)}; the sweep begins anew")
         results.trials = [] if changed else earlier.trials
     if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
-        found, do = "uncommitted results of an earlier run", "add --resume; or commit or remove the folder"
-        raise InputError(folder, found=found, expected="none, or committed ones", do=do)
+        problem = "holds results of an earlier run that are not committed"
+        raise InputError(folder, problem, "Add --resume to go on with it, or commit or remove the folder")
     status, end = 0, time.monotonic() + 60 * (sweep.minutes or 1e6)
     try:
         with connected(address, workers) as temporary:
@@ -59,8 +59,8 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
         draw(results)
         show(f"best: {results.line(results.best)}\nto use it: digits sweep apply {name} && dvc repro")
     elif not status:
-        why = "".join(trial["reason"] for trial in results.trials[:1]) or "give it more time"
-        raise InputError(f"sweep {name}", found="no complete trial", expected="one", do=why)
+        reason = "".join(trial["reason"] for trial in results.trials[:1]).removesuffix(".")
+        raise InputError(f"sweep {name}", "no trial was completed", reason or "Give it more time")
     return status
 
 
@@ -70,8 +70,8 @@ def apply(name: str, trial: int | None, root: Path = Path()) -> int:
     model = results.sweep.model
     chosen = results.best if trial is None else dict(enumerate(results.trials, 1)).get(trial)
     if chosen is None or chosen["state"] == "failed":
-        found = f"no trial {trial}, or one that failed" if trial is not None else "no complete trial"
-        raise InputError(FOLDER / name, found=found, expected="one that ended well", do="see its trials.csv")
+        problem = "no trial was completed" if trial is None else f"there is no trial {trial}, or it failed"
+        raise InputError(FOLDER / name, problem, "Choose a completed trial of its trials.csv")
     load_params(root).recipe(model)
     recipe = results.sweep.recipes(results.parameters, results.searched(chosen))[0]
     needed = {*document["train"][model], *recipe.model_dump(exclude_defaults=True)}

@@ -22,11 +22,11 @@ class Dimension(Section):
     def _check(self) -> "Dimension":
         if [self.choices, self.range, self.log_range].count(None) != 2:
             given = ", ".join(sorted(self.model_fields_set)) or "nothing"
-            raise ValueError(f"{given}, expected one of choices, range and log_range")
+            raise ValueError(f"expected one of choices, range and log_range, found {given}")
         if not self.choices and not self.ends[0] < self.ends[1]:
-            raise ValueError(f"{self.ends}, expected the lower end first")
+            raise ValueError(f"expected the lower end first, found {self.ends}")
         if self.log_range and self.ends[0] <= 0:
-            raise ValueError(f"{self.ends}, expected ends above 0, for their logarithms")
+            raise ValueError(f"expected ends above 0, for their logarithms, found {self.ends}")
         return self
 
     @property
@@ -76,8 +76,9 @@ def load_sweep(name: str, params: Params, root: Path) -> Sweep:
     sweep = validated(Sweep, read_mapping(root / path), path=path)
     base = params.recipe(sweep.model)
     for key, dimension in sweep.space.items():
-        if key == "seed":  # a lucky one is no better network
-            raise InputError(f"{path}, space", found=key, expected="other parameters", do="set seeds instead")
+        if key == "seed":
+            problem = "found seed, but a lucky seed is no better network"
+            raise InputError(f"{path}, space", problem, "Remove it; seeds sets how many each trial has")
         for value in dimension.ends:
             sweep.recipes(base, {key: value}, path)
     return sweep

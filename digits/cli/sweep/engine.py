@@ -51,13 +51,13 @@ def connected(address: str | None, cores: int | None = None) -> Iterator[str]:
                 # Ray would keep a token in the home folder otherwise.
                 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
                 ray.init("local", num_cpus=cores, include_dashboard=False, **QUIET)
-            here, do = versions(), "install the same requirements/sweep.txt on all nodes"
+            here, fix = versions(), "Install the same requirements/sweep.txt on all nodes"
             for node in (node for node in ray.nodes() if node["Alive"]):
                 place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
                 there = ray.get(ray.remote(num_cpus=0, scheduling_strategy=place)(versions).remote())
                 for name in (name for name in here if here[name] != there.get(name)):
-                    where, found = f"node {node['NodeManagerAddress']}", f"{name} {there.get(name)}"
-                    raise InputError(where, found=found, expected=f"{here[name]}, as here", do=do)
+                    problem = f"expected {name} {here[name]}, as on this node, found {there.get(name)}"
+                    raise InputError(f"node {node['NodeManagerAddress']}", problem, fix)
             yield folder
         finally:
             ray.shutdown()
@@ -74,9 +74,9 @@ def _join(address: str) -> None:
         job["env_vars"] = {name: value for name, value in os.environ.items() if name.startswith("TUNE_")}
         ray.init(address, runtime_env=job, **QUIET)
     except (grpc.FutureTimeoutError, ConnectionError, RuntimeError, ValueError) as error:
-        found = str(error).partition("\n")[0] or "no answer of a cluster in 10 seconds"
-        expected, do = "a Ray cluster's host:6379, on one of its nodes", "start it, or fix the address"
-        raise InputError(f"--address {address}", found=found, expected=expected, do=do) from None
+        reason = str(error).partition("\n")[0] or "no answer in 10 seconds"
+        problem = f"expected the host:6379 of a Ray cluster, on one of its nodes ({reason})"
+        raise InputError(f"--address {address}", problem, "Start it, or correct the address") from None
 
 
 class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types

@@ -63,8 +63,8 @@ class Results(BaseModel):
             trials = [dict(zip(types, row, strict=True)) for row in rows]
             return cls.model_validate(summary | {"folder": folder, "trials": trials})
         except (OSError, KeyError, TypeError, ValueError) as error:
-            found, do = excerpt(error, 80), f"digits sweep run {folder.name}, or git checkout it"
-            raise InputError(folder, found=found, expected="a sweep's results", do=do) from None
+            fix = f"Run `digits sweep run {folder.name}`, or restore the folder with git"
+            raise InputError(folder, f"not a sweep's results ({excerpt(error, 80)})", fix) from None
 
     def write(self) -> None:
         """Write summary.json and trials.csv."""
