@@ -29,6 +29,8 @@ from digits.core.sources import (
 Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 _FIX = "Fix the file; or if it was downloaded, delete it and run `dvc repro`"
+#: Rows that are checked at once: few, so that the check needs little memory.
+_CHECKED_ROWS = 1_000
 _FIXES = {
     "label": "Fix the file; or if its labels begin at another number, set first_label in source.yaml",
     "pixel": "Fix the file, or pixel_maximum in source.yaml",
@@ -246,11 +248,13 @@ def _checked(source: Source, x: NDArray[Any], y: NDArray[Any], images: str, labe
 def _bytes(values: NDArray[Any], kind: str, low: int, high: int, where: str) -> NDArray[np.uint8]:
     with np.errstate(invalid="ignore"):  # NaN differs from whatever it is cast to
         whole = values.astype(np.uint8, copy=False)
-    wrong = (whole != values) | (whole < low) | (whole > high)
-    if wrong.any():
-        row = int(wrong.reshape(len(wrong), -1).any(axis=1).argmax())
-        problem = _not_an_integer(kind, low, high, values[wrong][0])
-        raise InputError(f"{where}, row {row + 1}", problem, _FIXES[kind])
+    for start in range(0, len(values), _CHECKED_ROWS):
+        rows = slice(start, start + _CHECKED_ROWS)
+        wrong = (whole[rows] != values[rows]) | (whole[rows] < low) | (whole[rows] > high)
+        if wrong.any():
+            row = start + int(wrong.reshape(len(wrong), -1).any(axis=1).argmax())
+            problem = _not_an_integer(kind, low, high, values[rows][wrong][0])
+            raise InputError(f"{where}, row {row + 1}", problem, _FIXES[kind])
     return whole
 
 

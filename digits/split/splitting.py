@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.core.errors import InputError
-from digits.core.examples import Examples, Images
+from digits.core.examples import Examples, Images, Labels
 
 
 class Splits(NamedTuple):
@@ -38,10 +39,12 @@ def split(
         test_fraction: of all examples, in (0, 1); used only if ``test`` is None.
         seed: of both shuffles.
     """
+    available = np.arange(len(examples))
     if test is None:
-        examples, test = _carve_out(examples, test_fraction, seed)
-    count = len(examples) if rows is None else min(rows, len(examples))
-    order = np.random.default_rng(seed).permutation(count)
+        available, test_rows = _split_off_test(examples.labels, test_fraction, seed)
+        test = examples.take(test_rows)
+    count = len(available) if rows is None else min(rows, len(available))
+    order = available[np.random.default_rng(seed).permutation(count)]
     validation_count = round(count * validation_fraction)
     if not 0 < validation_count < count:
         problem = f"{validation_fraction} of {count} rows leaves the train or the validation split empty"
@@ -56,19 +59,19 @@ def split(
     return splits
 
 
-def _carve_out(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
-    """The examples without, and a stratified part of them as, the test split."""
+def _split_off_test(labels: Labels, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows that stay for training and validation, and those of a stratified test split."""
     # Imported here: a source that has test examples should not wait for scikit-learn.
     from sklearn.model_selection import train_test_split
 
     try:
-        options = {"test_size": fraction, "random_state": seed, "stratify": examples.labels}
-        rest, carved = train_test_split(np.arange(len(examples)), **options)
+        options = {"test_size": fraction, "random_state": seed, "stratify": labels}
+        others, test = train_test_split(np.arange(len(labels)), **options)
     except ValueError as error:
-        problem = f"{fraction} of {len(examples)} rows make no stratified test split ({error})"
+        problem = f"{fraction} of {len(labels)} rows make no stratified test split ({error})"
         fix = "Change it, or give the source a test file"
         raise InputError("params.yaml, data.test_fraction", problem, fix) from None
-    return examples.take(np.sort(rest)), examples.take(np.sort(carved))
+    return np.sort(others), np.sort(test)
 
 
 def warnings_about(splits: Splits) -> list[str]:
@@ -89,17 +92,16 @@ def warnings_about(splits: Splits) -> list[str]:
             "warning: most pixels at the edges of train are high, as light paper's are:"
             " if the ink is dark, set inverted: true in source.yaml, or else remove it there"
         )
-    train_images = set(_hashes(splits.train.images))
+    hashes = {name: _hashes(part.images) for name, part in splits._asdict().items()}
+    train_images = set(hashes["train"])
     for name, part in splits._asdict().items():
         if missing := [label for label, rows in part.rows_per_class().items() if rows == 0]:
             lines.append(f"warning: {name} has no example of class {', '.join(missing)}")
-        hashes = _hashes(part.images)
-        if name != "train" and (copies := sum(image in train_images for image in hashes)):
+        if name != "train" and (copies := sum(image in train_images for image in hashes[name])):
             lines.append(f"warning: {copies} of {len(part)} {name} images are in train too, pixel by pixel")
-        if len(part) > 1 and len(set(hashes)) == 1:
+        if len(part) > 1 and len(set(hashes[name])) == 1:
             lines.append(f"warning: all {len(part)} {name} images are alike")
-        pixels = part.images.reshape(len(part), -1)
-        if blank := int((pixels == pixels[:, :1]).all(axis=1).sum()):
+        if blank := int((np.ptp(part.images, axis=(1, 2)) == 0).sum()):
             lines.append(f"note: {blank} of {len(part)} {name} images are blank: all pixels of one value")
     return lines
 
