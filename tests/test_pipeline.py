@@ -97,7 +97,7 @@ def test_two_clean_runs_give_the_same_bytes(project: Path, tmp_path: Path) -> No
     ("file", "old", "new", "expected"),
     [
         ("params.yaml", "rate: 0.05", "rate: 0.06", {"train@dnn", "evaluate@dnn", "plot@dnn"}),
-        ("digits/figures/style.py", "INK = ", "INK =  ", {"explore", "plot@linear", "plot@dnn"}),
+        ("digits/figures/style.py", "SIGNED = ", "SIGNED =  ", {"explore", "plot@linear", "plot@dnn"}),
         ("digits/cli/predict.py", "import", "import ", set()),
         ("data/sources/mnist/source.yaml", "rows: 20000", "rows: 30000", set()),
     ],

@@ -9,7 +9,7 @@ BINS = 10
 
 
 class Bin(NamedTuple):
-    """Answers of nearly the same confidence: the bin's edges, how many, their means."""
+    """Answers of similar confidence: the bin's edges, their number, mean confidence and accuracy."""
 
     low: float
     high: float
@@ -20,15 +20,15 @@ class Bin(NamedTuple):
 
 def bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
     """Answers ``[n]``, by confidence, in :data:`BINS` bins of equal width; empty ones are left out."""
-    number = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
+    bin_of_answer = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
     return [
         Bin(
-            place / BINS,
-            (place + 1) / BINS,
-            int(rows.sum()),
-            float(confidence[rows].mean()),
-            float(right[rows].mean()),
+            index / BINS,
+            (index + 1) / BINS,
+            int(in_bin.sum()),
+            float(confidence[in_bin].mean()),
+            float(right[in_bin].mean()),
         )
-        for place in range(BINS)
-        if (rows := number == place).any()
+        for index in range(BINS)
+        if (in_bin := bin_of_answer == index).any()
     ]

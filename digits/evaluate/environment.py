@@ -1,7 +1,7 @@
 """The processor, packages and settings that the bytes of a run depend on: metrics/environment.json.
 
-The file changes with the metrics that it describes. It is no output of DVC: its hash in ``dvc.lock`` would
-then differ between two machines that make the same bytes.
+The file is rewritten only when the metrics change. It isn't an output of DVC: if it were, its hash in
+``dvc.lock`` would differ between two machines that make the same bytes.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ VARIABLE = re.compile("GLIBC_TUNABLES|NPY_.*_CPU_FEATURES|OPENBLAS_CORETYPE|.*_(
 
 
 def note_environment(metrics: Path, root: Path) -> None:
-    """Write the file if ``metrics``, just written, is not what ``dvc.lock`` records of the last run."""
+    """Write :data:`FILE` if the MD5 of the file ``metrics`` isn't in ``dvc.lock``: the metrics are new."""
     lock = root / "dvc.lock"
     md5 = hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest()
     if not lock.is_file() or md5 not in lock.read_text(encoding="utf-8"):
@@ -40,7 +40,7 @@ def fingerprint() -> dict[str, Any]:
     model = cpu.get("model name") or platform.processor() or platform.machine()
     flags = sorted((cpu.get("flags") or cpu.get("Features", "")).split())
     installed = {dist.name.replace("_", "-").lower(): dist.version for dist in metadata.distributions()}
-    # exp and log come from libc, not from the kernel.
+    # The version of libc, not of the kernel, because exp and log come from libc.
     system = " ".join(platform.libc_ver()).strip() or platform.release()
     return {
         "python": {"implementation": platform.python_implementation(), "version": platform.python_version()},

@@ -33,7 +33,7 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
             if len(batch) != size:
                 size = len(batch)
                 interpreter.resize_tensor_input(image_input, batch.shape)
-                with _unsaid():
+                with _silent_stderr():
                     interpreter.allocate_tensors()
             interpreter.set_tensor(image_input, batch)
             interpreter.invoke()
@@ -46,14 +46,14 @@ def logits(model_path: Path, images: Images) -> NDArray[np.float32]:
 
 
 @contextmanager
-def _unsaid() -> Iterator[None]:
-    """While the block runs, nothing reaches standard error: LiteRT says there how it will compute."""
+def _silent_stderr() -> Iterator[None]:
+    """Discard standard error while the block runs: LiteRT prints there how it will compute."""
     sys.stderr.flush()
-    said = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    saved_stderr = os.dup(2)
+    with Path(os.devnull).open("w") as devnull:
+        os.dup2(devnull.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(said, 2)
-        os.close(said)
+        os.dup2(saved_stderr, 2)
+        os.close(saved_stderr)

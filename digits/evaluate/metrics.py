@@ -1,4 +1,4 @@
-"""Compare a network's answers with the truth; scikit-learn computes the figures."""
+"""Compare a network's answers with the truth; scikit-learn computes the scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from digits.evaluate.calibration import bins
 
 @cache
 def _scikit_learn() -> Any:
-    """scikit-learn's metrics; the import takes a second, which commands that read the table do without."""
+    """scikit-learn's metrics. The import takes a second; commands that read saved scores don't need it."""
     with lean_import("pandas"):
         import sklearn.metrics
 
@@ -26,7 +26,7 @@ def _scikit_learn() -> Any:
 
 @dataclass(frozen=True)
 class Answers:
-    """Probabilities ``float64 [n, classes]`` that a network gives images of true classes ``labels [n]``."""
+    """A network's probabilities for images, ``float64 [n, classes]``, and the true classes ``labels [n]``."""
 
     labels: Labels
     probabilities: NDArray[np.float64]
@@ -38,12 +38,12 @@ class Answers:
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """The likeliest class of each image, ``[n]``."""
+        """The most probable class of each image, ``[n]``."""
         return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Booleans, ``[n]``: is that the true class?"""
+        """Whether each predicted class is the true one, ``[n]``."""
         return np.asarray(self.predicted == self.labels)
 
     @property
@@ -52,7 +52,7 @@ class Answers:
         return np.arange(self.probabilities.shape[1])
 
     def predictions(self, class_names: tuple[str, ...]) -> Predictions:
-        """The same as a table to save: of the classes, the true one and the likeliest."""
+        """Return a table to save: the true and the predicted class of each image, and their probabilities."""
         images, actual = np.arange(len(self.labels)), self.labels.astype(np.intp)
         of_actual, confidence = self.probabilities[images, actual], self.probabilities.max(axis=1)
         return Predictions(class_names, actual, self.predicted, of_actual, confidence)
@@ -69,13 +69,13 @@ def log_loss(answers: Answers) -> float:
 
 
 def macro_f1(answers: Answers) -> float:
-    """The mean F1 of the classes that are there or predicted: the others have none."""
+    """The mean F1 over the classes that occur among the labels or the predictions."""
     score = _scikit_learn().f1_score
     return float(score(answers.labels, answers.predicted, average="macro", zero_division=0))
 
 
 def log_loss_of_predicted_classes(answers: Answers) -> float:
-    """The figure of the course's notebook: the log loss of one-hot predicted classes, in nats."""
+    """The log loss of one-hot predicted classes, in nats, as in the course's notebook."""
     one_hot = np.eye(len(answers.classes))[answers.predicted]
     return float(_scikit_learn().log_loss(answers.labels, one_hot, labels=answers.classes))
 
@@ -87,20 +87,23 @@ def brier_score(answers: Answers) -> float:
 
 
 def expected_calibration_error(answers: Answers) -> float:
-    """The mean gap between confidence and accuracy (Naeini et al. 2015; of the answer, Guo et al. 2017)."""
+    """The mean gap between confidence and accuracy (Naeini et al. 2015).
+
+    As in Guo et al. (2017), only the predicted class counts.
+    """
     found = bins(answers.probabilities.max(axis=1), answers.right)
     return sum(each.answers * abs(each.accuracy - each.confidence) for each in found) / len(answers.labels)
 
 
 class Metric(NamedTuple):
-    """One figure of a network on one split.
+    """A score of a network on one split.
 
     Attributes:
-        compute: the function that gives it; its name is the metric's in files.
-        label: for people.
+        compute: the function that returns it; its name is the metric's in files.
+        label: the name to show in tables and figures.
         meaning: what it says, and which value is best.
-        higher_is_better: whether a larger figure is the better one.
-        in_git: whether it stands in metrics/<model>.json; else beside the predictions alone.
+        higher_is_better: whether a larger value is better.
+        in_git: whether it is in metrics/<model>.json too; all metrics are saved with the predictions.
     """
 
     compute: Callable[[Answers], float]
@@ -119,14 +122,12 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric(accuracy, "accuracy", "share of right answers; 1 is best", higher_is_better=True, in_git=True),
-        Metric(log_loss, "log loss", "what training makes small; 0 is best", in_git=True),
-        Metric(
-            macro_f1, "macro F1", "precision and recall, each class alike; 1 is best", higher_is_better=True
-        ),
+        Metric(log_loss, "log loss", "the loss that training minimises; 0 is best", in_git=True),
+        Metric(macro_f1, "macro F1", "mean F1 of the classes; 1 is best", higher_is_better=True),
         Metric(
             log_loss_of_predicted_classes,
             "log loss of predicted classes",
-            "the course's figure: the share of wrong answers times 36; 0 is best",
+            "as in the course: error rate × 36.04 (-ln 2.2e-16); 0 is best",
         ),
         Metric(brier_score, "Brier score", "squared error of the probabilities; 0 is best"),
         Metric(
@@ -156,7 +157,7 @@ def wilson_interval(correct: int, examples: int) -> Interval:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """The figures of one class; ``examples`` is how many images are of it."""
+    """The scores of one class, which has ``examples`` images."""
 
     name: str
     precision: float

@@ -1,4 +1,4 @@
-"""The figures of one model on both splits, as they are kept: the main ones in git, all of them beside it."""
+"""The scores of one model on both splits: the main metrics are saved in git, all metrics outside git."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ SPLITS = ("validation", "test")
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's figures on a split of ``examples`` images; the accuracy's interval is Wilson's, of 95 %."""
+    """A model's scores on a split of ``examples`` images, with Wilson's 95 % interval of the accuracy."""
 
     metrics: dict[str, float]
     accuracy_interval: Interval
@@ -43,7 +43,7 @@ def save_metrics(scores: dict[str, Scores], path: Path) -> None:
 
 
 def save_scores(scores: dict[str, Scores], path: Path) -> None:
-    """Write all that is known of each split as a JSON file that :func:`load_scores` reads."""
+    """Write all scores of each split as a JSON file that :func:`load_scores` reads."""
     write_json(path, _BY_SPLIT.dump_python(scores))
 
 
@@ -57,10 +57,13 @@ def load_scores(path: Path) -> dict[str, Scores]:
 
 
 def parse_scores(content: bytes) -> dict[str, Scores]:
-    """The content of a file that :func:`save_scores` wrote, by split; an older one may have other metrics."""
+    """Parse a file that :func:`save_scores` wrote, by split.
+
+    Unlike :func:`load_scores`, this accepts other metrics, so that older files can be read.
+    """
     scores = _BY_SPLIT.validate_json(content)
     if set(scores) != set(SPLITS):
-        raise ValueError(f"splits {', '.join(scores)}")
+        raise ValueError(f"expected splits {', '.join(SPLITS)}, found {', '.join(scores)}")
     return scores
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digits.core.examples import Examples
 from digits.figures.style import (
-    INK,
+    INK_COLORMAP,
     LINE,
     TITLE_WIDTH,
     TRAIN,
@@ -29,7 +29,7 @@ from digits.figures.tiles import Tiles
 def example(image: NDArray[np.uint8], pixel_maximum: int, title: str) -> Figure:
     """One image, large, with its pixels' values in 0–``pixel_maximum``."""
     figure, ax = subplots(5.6, 5)
-    shown = ax.imshow(image, cmap=INK, vmin=0, vmax=pixel_maximum)
+    shown = ax.imshow(image, cmap=INK_COLORMAP, vmin=0, vmax=pixel_maximum)
     _label_pixels(figure, ax, shown, title, "pixel value")
     return figure
 
@@ -44,14 +44,14 @@ def _label_pixels(figure: Figure, ax: Axes, shown: AxesImage, title: str, values
 
 @styled
 def contact_sheet(examples: Examples, rows: NDArray[np.intp], title: str) -> Figure:
-    """A line of images for each class; ``rows [classes, per class]`` is -1 where a class has no more."""
+    """A row of images for each class; ``rows [classes, per class]`` is -1 where a class has no more."""
     pictures = np.full((rows.size, examples.height, examples.width), np.nan, np.float32)
     there = rows.ravel() >= 0
     pictures[there] = examples.images[rows.ravel()[there]]
     tiles = Tiles(examples.height, examples.width, columns=rows.shape[1], cell=0.8)
-    height, width = tiles.inches(rows.size)
-    figure, ax = subplots(max(width + 1.0, TITLE_WIDTH), height + 0.8)
-    tiles.draw(ax, pictures, cmap=INK, vmin=0, vmax=examples.pixel_maximum)
+    height_inches, width_inches = tiles.inches(rows.size)
+    figure, ax = subplots(max(width_inches + 1.0, TITLE_WIDTH), height_inches + 0.8)
+    tiles.draw(ax, pictures, cmap=INK_COLORMAP, vmin=0, vmax=examples.pixel_maximum)
     for label, name in enumerate(wrap(examples.class_names, 12)):
         tiles.name_row(ax, label, name)
     figure.suptitle(title)
@@ -66,9 +66,9 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], title: str) -> Figure:
     width = 0.8 / len(counts)
     styles = ((TRAIN, ""), (VALIDATION, "//"))
     for number, ((split, per_class), (color, hatch)) in enumerate(zip(counts.items(), styles, strict=True)):
-        left = np.arange(len(names)) + (number - (len(counts) - 1) / 2) * width
+        centres = np.arange(len(names)) + (number - (len(counts) - 1) / 2) * width
         shown = [per_class[name] for name in names]
-        ax.bar(left, shown, width, color=color, hatch=hatch, edgecolor="white", label=split)
+        ax.bar(centres, shown, width, color=color, hatch=hatch, edgecolor="white", label=split)
     ax.set_xticks(**name_ticks(names))
     ax.set(title=title, xlabel="class", ylabel="examples")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -92,7 +92,7 @@ def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> F
     bins = min(pixel_maximum + 1, 32)
     ax.hist(values, bins=np.linspace(-0.5, pixel_maximum + 0.5, bins + 1).tolist(), color=TRAIN)
     ax.set(title=title, xlabel="pixel value", ylabel="images", yscale="log")
-    ax.set_ylim(bottom=0.8)  # a bar of one image is seen, and lengths start alike
+    ax.set_ylim(bottom=0.8)  # fixed, and below 1 so that a bar of one image is visible
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.yaxis.set_major_formatter(LogFormatter())
     ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
@@ -104,16 +104,16 @@ def pixel_values(values: NDArray[np.uint8], pixel_maximum: int, title: str) -> F
 def class_images(
     means: NDArray[np.float64], deviations: NDArray[np.float64], class_names: Sequence[str], title: str
 ) -> Figure:
-    """The mean image of each class over that of its standard deviation, both ``[classes, height, width]``."""
+    """The mean image of each class, its standard deviation below it, both ``[classes, height, width]``."""
     classes, height, width = means.shape
     wrapped = wrap(class_names, 12)
     tiles = Tiles(height, width, columns=classes, cell=1.1)
-    tall, wide = tiles.inches(classes)
-    tall = 2 * tall + LINE * line_count(wrapped) + 0.85
-    figure, axes = subplots(max(wide + 1.2, TITLE_WIDTH), tall, rows=2)
+    height_inches, width_inches = tiles.inches(classes)
+    height_inches = 2 * height_inches + LINE * line_count(wrapped) + 0.85
+    figure, axes = subplots(max(width_inches + 1.2, TITLE_WIDTH), height_inches, rows=2)
     for ax, pictures, name in zip(axes, (means, deviations), ("mean", "deviation"), strict=True):
         limit = float(pictures.max()) or 1.0
-        image = tiles.draw(ax, pictures, cmap=INK, vmin=0, vmax=limit)
+        image = tiles.draw(ax, pictures, cmap=INK_COLORMAP, vmin=0, vmax=limit)
         tiles.name_row(ax, 0, name, rotation=90)
         figure.colorbar(image, ax=ax, shrink=0.9, label="pixel value")
     for label, name in enumerate(wrapped):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digits.core.history import History, Split
 from digits.figures.style import (
-    INK,
+    INK_COLORMAP,
     SCALE,
     SIGNED,
     TITLE_WIDTH,
@@ -37,7 +37,7 @@ def training_curves(history: History, title: str) -> Figure:
         ("log_loss_of_predicted_classes", "Log loss of predicted classes", "nats per example"),
         ("accuracy", "Accuracy", "share of examples"),
     )
-    figure = Figure(figsize=(15, 4.6))  # all labels are known, so no layout has to be found
+    figure = Figure(figsize=(15, 4.6))  # fixed margins: the constrained layout is slow
     figure.subplots_adjust(0.05, 0.13, 0.99, 0.83, wspace=0.2)
     figure.suptitle(title)
     for ax, (name, label, unit) in zip(figure.subplots(1, 3), panels, strict=True):
@@ -82,18 +82,18 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str)
 
 @styled
 def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
-    """Reliability diagrams: how often answers are right by the confidence that they are given with.
+    """Reliability diagrams: accuracy against confidence; ``bins`` are by split.
 
-    On the diagonal a network is as sure as it may be; below it is too sure. ``bins`` are by split.
+    On the diagonal, confidence equals accuracy. Below the diagonal, the network is overconfident.
     """
     width = max(5.2 * len(bins), TITLE_WIDTH)
-    figure = Figure(figsize=(width, 5.4))  # all labels are known, so no layout has to be found
+    figure = Figure(figsize=(width, 5.4))  # fixed margins: the constrained layout is slow
     figure.subplots_adjust(0.75 / width, 0.2, 1 - 0.15 / width, 0.86)
     figure.suptitle(title)
     panels = figure.subplots(1, len(bins), squeeze=False)[0]
     for ax, (split, found) in zip(panels, bins.items(), strict=True):
         low, high, answers, confidence, accuracy = np.array(found).T
-        ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as right")
+        ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfectly calibrated")
         ax.plot(confidence, accuracy, color=TRAIN, marker="o", clip_on=False, label="answers")
         bars = {"color": VALIDATION, "alpha": 0.3, "edgecolor": "white", "label": "share of all answers"}
         columns = ax.bar(low, answers / answers.sum(), high - low, align="edge", **bars)
@@ -126,15 +126,15 @@ def _weights(weights: NDArray[np.float32], titles: Sequence[str], title: str) ->
     return figure, tiles
 
 
-#: The words for a unit, and the colour of its frame (Okabe and Ito).
+#: The verdicts on a unit, and the colour of its frame (Okabe and Ito).
 VERDICTS = {"dead": "#000000", "noise": "#E69F00", "alike": "#009E73"}
 
 
 @styled
 def unit_pictures(weights: NDArray[np.float32], verdicts: Sequence[str], title: str) -> Figure:
-    """Weight pictures of hidden units, with a frame and a word where something is said of one.
+    """Weight pictures of hidden units; a unit with a verdict has it in its caption, and a coloured frame.
 
-    Verdicts are keys of :data:`VERDICTS`, or nothing.
+    Verdicts are keys of :data:`VERDICTS`, or empty.
     """
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in VERDICTS)
     titles = [f"{unit} {verdict}".rstrip() for unit, verdict in enumerate(verdicts)]
@@ -159,5 +159,5 @@ def mistakes(images: NDArray[np.uint8], captions: Sequence[str], pixel_maximum: 
     _, height, width = images.shape
     tiles = Tiles(height, width, columns=8, cell=1.3, lines=line_count(wrapped))
     figure, ax = tiles.figure(len(images), title)
-    tiles.draw(ax, images, wrapped, cmap=INK, vmin=0, vmax=pixel_maximum)
+    tiles.draw(ax, images, wrapped, cmap=INK_COLORMAP, vmin=0, vmax=pixel_maximum)
     return figure

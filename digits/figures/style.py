@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from digits.core.files import replacing
 
-# Blue and orange of Okabe and Ito (2008): told apart by colour-blind readers, and in grey by
-# their line styles.
+# Blue and orange of Okabe and Ito (2008): colour-blind readers can tell them apart.
+# In grey print, the line styles differ.
 TRAIN, VALIDATION = "#0072B2", "#D55E00"
-INK = "gray_r"  # ink is dark, as on paper
+INK_COLORMAP = "gray_r"  # ink is dark, as on paper
 SIGNED = "PuOr"  # weights: both ends and the middle differ for colour-blind readers
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -29,8 +29,10 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
 }
 TITLE_WIDTH = 7.0  # inches that the title over a grid of few pictures needs
-LINE = 0.15  # inches that a line of a caption is high
-EDGE, TITLE, SCALE = 0.1, 0.7, 1.1  # inches around pictures, over them, and beside them
+LINE = 0.15  # inches, the height of a line of a caption
+EDGE = 0.1  # inches around pictures
+TITLE = 0.7  # inches over pictures, for a title
+SCALE = 1.1  # inches to the right of pictures, for a colour bar
 
 P = ParamSpec("P")
 
@@ -49,15 +51,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG without Matplotlib's version in it, so that it depends on the picture alone."""
     with replacing(path) as partial, style.context(["default", STYLE]):
-        # Not savefig, which draws a figure with a layout twice. Run-length encoding takes three
-        # fifths of the default compression's time, for smaller files where pictures are drawn large.
+        # Not savefig, which draws a figure with a layout twice. Run-length encoding takes 60 % of the time
+        # of the default compression, and files with large pixels become smaller.
         FigureCanvasAgg(figure).print_png(  # type: ignore[no-untyped-call]
             partial, metadata={"Software": None}, pil_kwargs={"compress_type": zlib.Z_RLE}
         )
 
 
 def subplots(width: float, height: float, rows: int = 1) -> tuple[Figure, Any]:
-    """A figure of so many inches that leaves room for every label, and its axes."""
+    """Return a figure of ``width`` × ``height`` inches with room for every label, and its axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows)
 

@@ -16,10 +16,10 @@ from digits.figures.style import EDGE, LINE, TITLE, TITLE_WIDTH
 
 @dataclass(frozen=True)
 class Tiles:
-    """Pictures on a grid in one image, whose unit is the pictures' pixel and whose y axis points down.
+    """Pictures on a grid, drawn as one image; coordinates are in picture pixels, and y points down.
 
-    One image for all of them: with one for each, a hundred take nearly three times as long. A picture
-    is ``cell`` inches wide, with room for so many ``lines`` of text over it.
+    Drawing a hundred separate images would take nearly three times as long. A picture is ``cell`` inches
+    wide, with room for ``lines`` lines of text over it.
     """
 
     height: int
@@ -36,12 +36,12 @@ class Tiles:
         return column * (self.width + gap), row * (self.height + room) + room
 
     def shape(self, count: int) -> tuple[int, int]:
-        """Height and width of so many pictures."""
+        """Height and width of a grid of ``count`` pictures, in picture pixels."""
         right = self.place(min(count, self.columns) - 1)[0] + self.width
         return self.place(count - 1)[1] + self.height, right
 
     def inches(self, count: int) -> tuple[float, float]:
-        """The same in inches."""
+        """Height and width of a grid of ``count`` pictures, in inches."""
         height, width = self.shape(count)
         return height * self.cell / self.width, width * self.cell / self.width
 
@@ -54,7 +54,7 @@ class Tiles:
         height, width = mosaic.shape
         # Any other interpolation would colour the gaps too.
         image = ax.imshow(mosaic, extent=(0, width, height, 0), interpolation="nearest", **scale)
-        image.set_in_layout(False)  # nor captions: they lie within the axes, and measuring takes time
+        image.set_in_layout(False)  # it lies within the axes, as captions do, and measuring takes time
         ax.set_axis_off()
         for number, caption in enumerate(captions):
             left, top = self.place(number)
@@ -70,9 +70,9 @@ class Tiles:
         ax.text(-0.12 * self.width, middle, name, ha="right", va="center", rotation=rotation)
 
     def figure(self, count: int, title: str, beside: float = EDGE) -> tuple[Figure, Axes]:
-        """A figure for so many pictures, with a title of two lines at most, and inches beside them.
+        """Return a figure for ``count`` pictures, with ``beside`` inches to their right, and its axes.
 
-        Nothing but the title and what is put beside them is outside of the axes: no layout has to be found.
+        The title may have two lines. All sizes are known, so Matplotlib's layout engine isn't needed.
         """
         height, width = self.inches(count)
         size = max(width + EDGE + beside, TITLE_WIDTH), height + EDGE + TITLE
@@ -86,5 +86,5 @@ class Tiles:
 def add_scale(figure: Figure, ax: Axes, image: AxesImage, label: str) -> None:
     """Add a colour bar to the right of axes that have :data:`digits.figures.style.SCALE` inches there."""
     box, inch = ax.get_position(), 1 / figure.get_figwidth()
-    beside = figure.add_axes((box.x1 + EDGE * inch, box.y0, 0.15 * inch, box.height))
-    figure.colorbar(image, cax=beside, label=label)
+    scale_axes = figure.add_axes((box.x1 + EDGE * inch, box.y0, 0.15 * inch, box.height))
+    figure.colorbar(image, cax=scale_axes, label=label)

@@ -1,1 +1,1 @@
-"""Compute what figures of a model show."""
+"""Compute the numbers that figures of a model are drawn from."""

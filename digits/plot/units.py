@@ -21,24 +21,24 @@ class Units:
         smoothness: Moran's I of the unit's weights over neighbouring pixels.
         active: share of the images for which the unit's input to its activation is above zero.
         similarity: the largest absolute cosine to another unit's weights.
-        twin: that other unit's number.
+        most_similar: that other unit's number.
     """
 
     smoothness: NDArray[np.float64]
     active: NDArray[np.float64]
     similarity: NDArray[np.float64]
-    twin: NDArray[np.intp]
+    most_similar: NDArray[np.intp]
 
     def verdicts(self, *, noise_below: float, alike_above: float) -> list[str]:
-        """A word for each unit: dead, noise, alike, or nothing; the first that holds."""
-        holds = [self.active == 0, self.smoothness < noise_below, self.similarity > alike_above]
-        return [str(word) for word in np.select(holds, ["dead", "noise", "alike"], "")]
+        """The first that applies to each unit: dead (never active), noise, alike (to another unit), or ""."""
+        applies = [self.active == 0, self.smoothness < noise_below, self.similarity > alike_above]
+        return [str(word) for word in np.select(applies, ["dead", "noise", "alike"], "")]
 
     def rows(self, step: int, verdicts: list[str]) -> Iterator[tuple[object, ...]]:
         """Rows of units.csv, one for each unit after a step."""
         for unit, verdict in enumerate(verdicts):
             measures = (self.smoothness[unit], self.active[unit], self.similarity[unit])
-            yield step, unit, verdict, *(f"{value:.4f}" for value in measures), self.twin[unit]
+            yield step, unit, verdict, *(f"{value:.4f}" for value in measures), self.most_similar[unit]
 
 
 def measure(
@@ -52,15 +52,15 @@ def measure(
     inked = np.asarray(images.any(axis=0))
     with threadpool_limits(1):  # sums are added up in one order however many cores there are
         inputs = images[:, inked].astype(np.float32) @ (weights[inked] / pixel_maximum) + biases
-        similarity, twin = _nearest(weights[inked].astype(np.float64))
+        similarity, most_similar = _nearest(weights[inked].astype(np.float64))
     smoothness = _morans_i(weights.astype(np.float64), inked)
-    return Units(smoothness, (inputs > 0).mean(axis=0), similarity, twin)
+    return Units(smoothness, (inputs > 0).mean(axis=0), similarity, most_similar)
 
 
 def _morans_i(weights: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Moran's I (1950) for each unit, over the mask's pixels and their rook neighbours.
 
-    1 where neighbours are alike, about 0 for independent random weights. 0 for constant weights.
+    Near 1 if neighbouring weights are similar, about 0 if they are independent. Constant weights get 0.
     """
     centred = np.where(mask[..., None], weights - weights[mask].mean(axis=0), 0.0)
     across = mask[:, 1:] & mask[:, :-1]
@@ -76,7 +76,7 @@ def _morans_i(weights: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[
 def _nearest(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """The largest absolute cosine of each column to another column, and that column's number."""
     norms = np.linalg.norm(weights, axis=0)
-    unit = np.divide(weights, norms, out=np.zeros_like(weights), where=norms > 0)
-    cosines = np.abs(unit.T @ unit)
+    directions = np.divide(weights, norms, out=np.zeros_like(weights), where=norms > 0)
+    cosines = np.abs(directions.T @ directions)
     np.fill_diagonal(cosines, -1.0)
     return np.clip(cosines.max(axis=0), 0.0, 1.0), cosines.argmax(axis=0)

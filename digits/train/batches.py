@@ -1,5 +1,6 @@
 """The examples of each training step."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,16 @@ from digits.core.params import Recipe
 from digits.train.augmentation import Distorter
 from digits.train.backend import tf
 
-#: Steps whose examples are made ready ahead.
+#: The number of steps whose examples are prepared ahead.
 AHEAD = 16
 
 
 def batches(recipe: Recipe, train: Examples, *, done: int = 0) -> "tf.data.Dataset":
     """Images ``[batch, height, width]`` and labels ``[batch]`` of each step after the first ``done``.
 
-    Batches walk through shuffle after shuffle of all examples, as the course's do. What a step gets
-    depends on the recipe, the examples and the step's number alone, so that a training can go on from
-    any step. Images are made ready on another core while the steps before are taken.
+    As in the course, all examples are reshuffled for each pass, and batches may span two passes. What a
+    step gets depends on the recipe, the examples and the step's number alone, so that a training can
+    continue from any step. Images are prepared on another core during the previous steps.
     """
     images, labels = tf.constant(train.images), tf.constant(train.labels.astype(np.int32))
     distorter = Distorter(recipe.augmentation, train.height, train.width)
@@ -36,14 +37,14 @@ def batches(recipe: Recipe, train: Examples, *, done: int = 0) -> "tf.data.Datas
 
     steps = np.arange(1, recipe.steps + 1)
     dataset = tf.data.Dataset.from_tensor_slices((steps[done:], _order(len(train), recipe)[done:]))
-    threads = tf.data.Options()
-    threads.threading.private_threadpool_size = 1
-    return dataset.map(examples).prefetch(AHEAD).with_options(threads)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    return dataset.map(examples).prefetch(AHEAD).with_options(options)
 
 
-def _order(examples: int, recipe: Recipe) -> NDArray[np.int32]:
-    """Indices ``[steps, batch]`` of a walk through shuffle after shuffle of all examples."""
+def _order(example_count: int, recipe: Recipe) -> NDArray[np.int32]:
+    """Indices ``[steps, batch]`` of shuffled passes over all examples, one after another."""
     random = np.random.default_rng(recipe.seed)
     needed = recipe.steps * recipe.batch_size
-    passes = [random.permutation(examples) for _ in range(-(-needed // examples))]
+    passes = [random.permutation(example_count) for _ in range(math.ceil(needed / example_count))]
     return np.concatenate(passes)[:needed].astype(np.int32).reshape(recipe.steps, recipe.batch_size)

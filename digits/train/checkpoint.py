@@ -1,4 +1,4 @@
-"""Keep how far a training has come, so that a killed one goes on from there, to the same bytes."""
+"""Save the state of a training, so that it can continue after a kill and end with the same bytes."""
 
 import hashlib
 import shutil
@@ -21,15 +21,15 @@ from digits.core.params import Recipe
 from digits.core.snapshots import Snapshot, Snapshots
 from digits.train.backend import keras, tf
 
-#: Seconds after which a state is kept, at the next end of a period. A shorter training keeps none.
+#: Seconds after which a state is saved, at the next end of a period. A shorter training saves none.
 INTERVAL = 15.0
 
 
 class Checkpoint:
-    """A folder with the last state of one training, and the periods and snapshots behind it.
+    """A folder with the last state of one training, and the periods and snapshots so far.
 
-    A state is of use only to the training that left it: the same recipe, examples, code and libraries.
-    Any other is passed over, and replaced when this training keeps its first.
+    A state can be used only with the same recipe, examples, code and libraries. The state of another
+    training is ignored, and overwritten when this training saves its first state.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, *splits: Examples) -> None:
@@ -50,16 +50,16 @@ class Checkpoint:
 
     @property
     def step(self) -> int:
-        """The last step behind the state."""
+        """The number of steps that the saved state has done."""
         return self.periods[-1].step if self.periods else 0
 
     @property
     def due(self) -> bool:
-        """Is it time to keep a state again?"""
+        """Whether it is time to save a state again."""
         return time.monotonic() - self.kept_at >= INTERVAL
 
     def keep(self, model: Any, periods: list[Period], snapshots: list[Snapshot]) -> None:
-        """Replace what is kept by the state of a compiled model, its periods and snapshots so far."""
+        """Save the state of a compiled model, its periods and snapshots, in place of the last state."""
         with replacing_folder(self.folder) as folder:
             np.savez(folder / "variables.npz", *(variable.numpy() for variable in _variables(model)))
             History(periods).save(folder / "history.csv")
@@ -68,14 +68,14 @@ class Checkpoint:
         self.kept_at = time.monotonic()
 
     def restore(self, model: Any) -> None:
-        """Put a compiled model into the state that was kept, if there is one."""
+        """Put a compiled model into the saved state, if there is one."""
         if self.variables:
             model.optimizer.build(model.trainable_variables)
             for variable, value in zip(_variables(model), self.variables, strict=True):
                 variable.assign(value)
 
     def remove(self) -> None:
-        """Delete what is kept; to be called when the trained model is in its place."""
+        """Delete the saved state; call this once the trained model has been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @cached_property

@@ -16,7 +16,7 @@ from digits.train.network import normalization
 #: Version of the ONNX operators: old enough for every runtime of the last years.
 ONNX_OPSET, ONNX_IR = 13, 8
 
-#: Settings that Keras 3.3 lacks, with the values that say no more than leaving them out.
+#: Settings that Keras 3.3 doesn't know, with their default values: leaving them out means the same.
 NEWER = [
     ("quantization_config", None),
     ("input_axes", None),  # of initializers
@@ -31,7 +31,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def save_keras(model: "keras.Model", path: Path) -> None:
-    """Write ``model`` as a ``.keras`` file without what Keras adds of the clock and of memory addresses."""
+    """Write ``model`` as a ``.keras`` file, with fixed values in place of dates and memory addresses."""
     with replacing(path) as partial:
         model.save(partial)
         with zipfile.ZipFile(partial) as archive:
@@ -46,7 +46,7 @@ def save_keras(model: "keras.Model", path: Path) -> None:
 
 
 def _portable(node: Any, ordinals: dict[int, int]) -> Any:
-    """The configuration without :data:`NEWER` settings, and with objects that layers share numbered 1, 2, …
+    """Return the configuration without :data:`NEWER` settings, and with shared objects renumbered 1, 2, …
 
     Keras names these objects by their address, and refuses a file with a setting that it doesn't know.
     """
@@ -66,7 +66,7 @@ def _portable(node: Any, ordinals: dict[int, int]) -> Any:
 def save_tflite(model: "keras.Model", path: Path) -> None:
     """Write ``model`` as a LiteRT (``.tflite``) file: float32, the model's own inputs and outputs.
 
-    What it learnt goes in as constants: turning variables into them takes the converter as long again.
+    The weights are passed as constants: with variables, the conversion takes twice as long.
     """
     learnt = [tf.constant(variable.numpy()) for variable in model.trainable_variables]
     other = [tf.constant(variable.numpy()) for variable in model.non_trainable_variables]
@@ -84,20 +84,20 @@ def save_tflite(model: "keras.Model", path: Path) -> None:
 def save_onnx(model: "keras.Model", path: Path) -> None:
     """Write ``model`` as an ONNX file, in float32: ``images [n, height, width]`` to ``logits [n, classes]``.
 
-    Layer by layer, with ONNX's own helpers: Keras's export goes through tf2onnx, which would take each
-    training a third of a second.
+    The graph is built layer by layer with ONNX's own helpers: Keras's export uses tf2onnx, which would add
+    a third of a second to each training.
     """
     nodes: list[NodeProto] = []
     tensors: list[TensorProto] = []
-    flowing = "images"  # the name of the tensor that the next layer takes
+    current = "images"  # the name of the tensor that the next layer takes
 
     def add(operation: str, layer: str, *values: NDArray[Any], **attributes: Any) -> None:
-        nonlocal flowing
+        nonlocal current
         names = [f"{layer}/{name}" for name in ("weights", "bias")[: len(values)]]
         tensors.extend(map(numpy_helper.from_array, values, names))
         output = f"{layer}/{operation}"
-        nodes.append(helper.make_node(operation, [flowing, *names], [output], name=output, **attributes))
-        flowing = output
+        nodes.append(helper.make_node(operation, [current, *names], [output], name=output, **attributes))
+        current = output
 
     for layer in model.layers:
         match layer:
@@ -116,7 +116,7 @@ def save_onnx(model: "keras.Model", path: Path) -> None:
             case keras.layers.ReLU():
                 add("Relu", layer.name)
             case keras.layers.Dropout():
-                pass  # does nothing but while training
+                pass  # active only during training
             case _:
                 raise NotImplementedError(f"the layer {layer.name} ({type(layer).__name__}) in ONNX")
     nodes[-1].output[0] = "logits"

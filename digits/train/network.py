@@ -12,7 +12,7 @@ from digits.train.backend import keras
 
 
 def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classes: int) -> "keras.Model":
-    """An untrained network from images as they are in the data to logits.
+    """Return an untrained network that takes images with the data's own pixel values and returns logits.
 
     Scaling and flattening are its first layers, so that whoever loads it can't do them wrongly.
     Without hidden units it is multinomial logistic regression, and starts at zero, as TensorFlow's
@@ -21,7 +21,10 @@ def build(recipe: Recipe, *, height: int, width: int, pixel_maximum: int, classe
     """
 
     def seed(layer: int, use: int) -> int:
-        """A seed of its own for each layer's weights (use 0) and dropout (use 1)."""
+        """Return a seed for the weights (use 0) or the dropout (use 1) of hidden layer 1, 2, …
+
+        Layer 0 stands for the output layer's weights and the input's dropout.
+        """
         return int(np.random.SeedSequence([recipe.seed, layer, use]).generate_state(1)[0])
 
     regularizer = keras.regularizers.L1L2(recipe.l1, recipe.l2) if recipe.l1 or recipe.l2 else None
@@ -54,7 +57,7 @@ def first_layer(model: Any) -> Any:
 
 
 def normalization(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the factor and the summand by which a trained batch normalization changes each unit."""
+    """Return factor and offset of each unit: a trained batch normalization is input × factor + offset."""
     gamma, beta, mean, variance = (
         variable.numpy() for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
     )

@@ -21,13 +21,16 @@ from digits.train.network import build, first_layer, normalization
 
 #: Images scored at a time: bounds the memory of a full pass over a large split.
 SCORING_BATCH = 2_500
-#: A training log loss so many times that of guessing is no start that will get better.
+#: A training has diverged when its training log loss is this many times the log loss of guessing.
 DIVERGED = 10.0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network from images ``[n, height, width]``, 0–``pixel_maximum``, to logits, and how it came to be."""
+    """A trained network, its history and its snapshots.
+
+    The network takes images ``[n, height, width]`` in 0–``pixel_maximum`` and returns logits.
+    """
 
     model: "keras.Model"
     history: History
@@ -53,14 +56,14 @@ def train(
     """Train a network by ``recipe``, scoring it on both splits after each period.
 
     As in the course's first version, the loss is summed over a batch, each variable's gradient is clipped
-    by its own norm, and batches walk through a fresh shuffle of all examples again and again. The loss may
-    be the mean over a batch, images may be distorted on the way, the learning rate may fall along a cosine
-    (Loshchilov and Hutter 2017), and the network may be that of the weights' running averages (Polyak and
-    Juditsky 1992).
+    by its own norm, and all examples are reshuffled for each pass. A recipe can choose the mean loss over a
+    batch, distorted images, a learning rate that falls along a cosine (Loshchilov and Hutter 2017), and
+    running averages of the weights (Polyak and Juditsky 1992).
 
-    ``report`` is called after each period. ``checkpoint`` is where to go on from, and to keep what was
-    reached from time to time; it changes nothing of what the training ends with. An InputError says that the
-    training can't succeed: its loss is no number or far beyond guessing, or all images get one answer.
+    ``report`` is called after each period. Training continues from the state in ``checkpoint``, if there is
+    one, and saves its state there from time to time; this doesn't change the result. An InputError says that
+    the training can't succeed: the loss is NaN or far above that of guessing, or all images get the same
+    answer.
     """
     new = partial(
         build,
@@ -75,7 +78,7 @@ def train(
     model.compile(
         optimizer=_optimizer(recipe),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=recipe.loss_reduction),
-        # Callbacks are called after so many steps: one call for each step would take longer than the step.
+        # Keras calls the callbacks once per this many steps: a call takes longer than a step.
         steps_per_execution=math.gcd(period_steps, *recipe.snapshot_steps),
         jit_compile=False,
     )
@@ -83,10 +86,10 @@ def train(
     model.fit(
         batches(recipe, train, done=len(watcher.periods) * period_steps),
         initial_epoch=len(watcher.periods),
-        epochs=recipe.periods,
+        epochs=recipe.periods,  # a period is an epoch to Keras, though not one pass over the examples
         steps_per_epoch=period_steps,
         callbacks=[keras.callbacks.TerminateOnNaN(), watcher],
-        shuffle=False,  # batches() has done it
+        shuffle=False,  # batches() shuffles
         verbose=0,
     )
     trained = new()  # without the optimizer, which nobody needs any more
@@ -95,7 +98,7 @@ def train(
 
 
 class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Scores the network after each period, takes the snapshots, keeps checkpoints."""
+    """Scores the network after each period, takes the snapshots, saves checkpoints."""
 
     def __init__(
         self,
@@ -119,7 +122,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = int(self.model.optimizer.iterations.numpy())
-        # Another layer's weights don't belong to pixels: there is no picture of them.
+        # Only a dense first layer has one weight per pixel, so only its weights can be drawn.
         if step in self.recipe.snapshot_steps and isinstance(first_layer(self.model), keras.layers.Dense):
             with _averaged(self.model):
                 self.snapshots.append(_snapshot(step, self.model, self.train))
@@ -137,7 +140,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
 @contextmanager
 def _averaged(model: Any) -> Iterator[None]:
-    """While the block runs, the weights are their running averages, if the recipe asks for these."""
+    """While the block runs, replace the weights by their running averages, if the recipe has these."""
     if not model.optimizer.use_ema:
         yield
         return
@@ -151,7 +154,7 @@ def _averaged(model: Any) -> Iterator[None]:
 
 
 def _snapshot(step: int, model: Any, train: Examples) -> Snapshot:
-    """The first layer as it acts on the pixels: a normalization behind it is a factor and a bias more."""
+    """Return the first layer's weights and biases, with a batch normalization after it folded in."""
     layer = first_layer(model)
     weights, biases = layer.kernel.numpy(), layer.bias.numpy()
     following = model.layers[model.layers.index(layer) + 1 :]
@@ -186,7 +189,7 @@ def _optimizer(recipe: Recipe) -> "keras.optimizers.Optimizer":
 
 
 def scorer(model: Any) -> Callable[[Examples], Score]:
-    """A function that returns the figures of ``model`` on examples, by the weights that it has then."""
+    """Return a function that scores ``model`` on examples, with the weights it has at each call."""
     compiled = tf.function(
         lambda images: model(tf.cast(images, tf.float32), training=False),
         input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)],
@@ -199,8 +202,9 @@ def scorer(model: Any) -> Callable[[Examples], Score]:
             images, labels = batch.images, batch.labels
             logits = compiled(tf.constant(images)).numpy().astype(np.float64)
             highest = logits.max(axis=1)
-            likelihoods = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
-            losses.append(likelihoods - logits[np.arange(len(labels)), labels])
+            # log-sum-exp, shifted by the highest logit so that exp can't overflow
+            log_normalizers = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
+            losses.append(log_normalizers - logits[np.arange(len(labels)), labels])
             correct += int((logits.argmax(axis=1) == labels).sum())
         error_rate = 1 - correct / len(examples)
         return Score(
@@ -220,8 +224,8 @@ def _check_learning(period: Period, model: Any, train: Examples, recipe: Recipe)
     if not loss < DIVERGED * guessing:
         expected = f"a training log loss that falls from {guessing:.2g}, that of guessing {classes} classes"
         problem = f"expected {expected}; found {loss:.4g}"
-    # Normalized layers are centred, whatever their averages say so far. One answer to all images can't
-    # have a lower loss than the entropy of the classes.
+    # Batch normalization centres units, so they can't all be dead, but its moving averages may still be off.
+    # A network with one answer for all images can't have a lower loss than the entropy of the classes.
     elif recipe.hidden_units and not recipe.normalization and loss > _entropy(train) - 1e-4:
         logits = model(train.images[:SCORING_BATCH].astype(np.float32), training=False).numpy()
         if not np.ptp(logits, axis=0).any():

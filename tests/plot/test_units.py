@@ -46,7 +46,7 @@ def test_pixels_without_ink_do_not_matter() -> None:
     changed = RANDOM.copy()
     changed[:9] = 1e3
     first, second = judged(RANDOM, images=images), judged(changed, images=images)
-    for name in ("smoothness", "active", "similarity", "twin"):
+    for name in ("smoothness", "active", "similarity", "most_similar"):
         assert_array_equal(getattr(first, name), getattr(second, name), name)
 
 
@@ -60,7 +60,7 @@ def test_similarity_is_the_largest_absolute_cosine_to_another_unit() -> None:
     weights = np.array([[[3, 0, 1, 0, -6], [4, 5, 0, 0, -8], [0, 0, 0, 0, 0]]], float)
     units = judged(weights)
     assert_allclose(units.similarity, [1, 0.8, 0.6, 0, 1], atol=1e-7)
-    assert_array_equal(units.twin[[0, 2, 4]], [4, 0, 0])
+    assert_array_equal(units.most_similar[[0, 2, 4]], [4, 0, 0])
     assert judged(RANDOM).similarity.max() < 0.2
     assert_array_equal(judged(RANDOM[..., :1]).similarity, [0])
 

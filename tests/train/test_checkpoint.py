@@ -118,6 +118,6 @@ def test_the_stage_goes_on_after_a_kill(workspace: Path, capsys: pytest.CaptureF
     kept = workspace / "checkpoints/dnn"
     killed(tiny.recipe(**SHORT), kept, 4)
     stage.main("dnn", workspace)
-    assert "goes on after step 4 of 12" in capsys.readouterr().out
+    assert "continuing from step 4 of 12" in capsys.readouterr().out
     assert History.load(workspace / "models/dnn/history.csv").steps == [4, 8, 12]
     assert not kept.exists()
