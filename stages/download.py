@@ -1,4 +1,4 @@
-"""Fetch the data source's files as they are published: python -m stages.download"""
+"""Download the data source's files: python -m stages.download"""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ def main(root: Path = Path()) -> None:
     source = load_source(root, name)
     print(f"{name}: {source.title} (licence: {source.licence or 'not stated'})")
     check_unchanged()
-    own, raw, mirror = root / FOLDER / name, root / "data/raw" / name, os.environ.get("DIGITS_MIRROR")
-    fetch(source_files(source).values(), raw, own=own, mirror=mirror)
+    raw, mirror = root / "data/raw" / name, os.environ.get("DIGITS_MIRROR")
+    fetch(source_files(source).values(), raw, source_folder=root / FOLDER / name, mirror=mirror)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def main(model: str, root: Path = Path()) -> None:
             metrics = scores[split].metrics
             print(f"{split}: accuracy {metrics['accuracy']:.4f}, log loss {metrics['log_loss']:.4f}")
         save_scores(scores, folder / "scores.json")
-        # For DVC's chart: as many rows for any number of images.
+        # For DVC's confusion plot: the number of rows doesn't depend on that of images.
         write_csv(folder / "confusion.csv", ("split", "actual", "predicted", "count"), confusion)
         check_unchanged()
     path = root / "metrics" / f"{model}.json"

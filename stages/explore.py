@@ -14,7 +14,7 @@ from digits.figures.style import save
 
 #: Images of each class on the contact sheet.
 PER_CLASS = 10
-#: Seed of the images that are drawn for a figure.
+#: Seed for choosing images at random.
 SEED = 0
 
 

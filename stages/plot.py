@@ -27,18 +27,18 @@ def main(model: str, root: Path = Path()) -> None:
         history = History.load(models / "history.csv")
         save(figures.training_curves(history, model), folder / "training_curves.png")
 
-        for split, answers in predictions.items():
+        for split, part in predictions.items():
             title = f"{model}: confusion on {split}"
-            save(figures.confusion(answers.confusion(), names, title), folder / f"confusion_{split}.png")
-        confidence = {split: bins(each.confidence, each.right) for split, each in predictions.items()}
+            save(figures.confusion(part.confusion(), names, title), folder / f"confusion_{split}.png")
+        confidence = {split: bins(part.confidence, part.right) for split, part in predictions.items()}
         save(figures.calibration(confidence, f"{model}: calibration"), folder / "calibration.png")
 
-        answers = predictions["validation"]
-        wrong = answers.surest_mistakes()
+        part = predictions["validation"]
+        wrong = part.surest_mistakes()
         shown = wrong[: params.mistakes]
         captions = [
-            f"{names[answers.actual[row]]}, taken for {names[answers.predicted[row]]}\n"
-            f"with {answers.confidence[row]:.0%}"
+            f"{names[part.actual[row]]}, taken for {names[part.predicted[row]]}\n"
+            f"with {part.confidence[row]:.0%}"
             for row in shown
         ]
         title = f"{model}: {len(wrong)} of {len(validation)} validation examples wrong, the surest first"

@@ -13,8 +13,8 @@ from digits.split.splitting import split, warnings_about
 def main(root: Path = Path()) -> None:
     params = load_params(root).data
     source = load_source(root, params.source)
-    own, raw = root / FOLDER / params.source, root / "data/raw" / params.source
-    examples, test = read_source(source, own=own, raw=raw)
+    source_folder, raw = root / FOLDER / params.source, root / "data/raw" / params.source
+    examples, test = read_source(source, source_folder=source_folder, raw=raw)
     splits = split(
         examples,
         test,

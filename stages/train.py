@@ -28,7 +28,7 @@ def main(model: str, root: Path = Path()) -> None:
         check_unchanged()
         progress.show(period)
         periods.append(period)
-        History(periods).save(models / "history.csv")  # dvc plots diff draws it meanwhile
+        History(periods).save(models / "history.csv")  # dvc plots diff can show it during training
 
     trained = train(recipe, training, validation, report=report, checkpoint=checkpoint)
     for name, shape, _ in trained.variables:

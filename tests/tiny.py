@@ -72,7 +72,7 @@ def idx_source(of: Examples, **more: object) -> Source:
 
 def read(folder: Path, source: Source) -> Examples:
     """The training examples of a source without a test file, whose files lie in ``folder``."""
-    examples, test = read_source(source, own=folder, raw=folder)
+    examples, test = read_source(source, source_folder=folder, raw=folder)
     assert test is None
     return examples
 

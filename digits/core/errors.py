@@ -13,7 +13,7 @@ class InputError(Exception):
         super().__init__(printable(" ".join(message.split())))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self).__new__, (type(self), str(self))  # from a process to another
+        return type(self).__new__, (type(self), str(self))  # so that pickle passes it between processes
 
 
 def excerpt(value: object, limit: int = 40) -> str:
@@ -23,7 +23,7 @@ def excerpt(value: object, limit: int = 40) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with control characters escaped, but for line ends: they could steer a terminal."""
+    """Return the text with unprintable characters escaped, since a terminal may obey them; line ends stay."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
         for letter in text

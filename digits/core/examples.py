@@ -15,12 +15,12 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Images with their labels, and what is needed to read either.
+    """Images with their labels, the range of the pixels and the names of the classes.
 
     Attributes:
         images: ``uint8 [n, height, width]``, each pixel in 0–``pixel_maximum``.
         labels: ``uint8 [n]``, each an index into ``class_names``.
-        pixel_maximum: the value of full ink.
+        pixel_maximum: the highest value that a pixel can have.
         class_names: one for each class, in the order of the labels.
     """
 
@@ -51,9 +51,9 @@ class Examples:
         return Examples(self.images[rows], self.labels[rows], self.pixel_maximum, self.class_names)
 
     def digest(self) -> bytes:
-        """SHA-256 of all that they are."""
-        made_of = self.images.shape, self.images.dtype.str, self.pixel_maximum, self.class_names
-        return sha256(repr(made_of).encode() + self.images.tobytes() + self.labels.tobytes()).digest()
+        """The SHA-256 of the images, labels, pixel maximum and class names."""
+        header = self.images.shape, self.images.dtype.str, self.pixel_maximum, self.class_names
+        return sha256(repr(header).encode() + self.images.tobytes() + self.labels.tobytes()).digest()
 
     def rows_per_class(self) -> dict[str, int]:
         """The number of examples of each class, by its name."""
@@ -63,8 +63,7 @@ class Examples:
     def save(self, path: Path) -> None:
         """Write a ``.npz`` file that :meth:`load` reads; the same examples give the same bytes."""
         with replacing(path) as partial, partial.open("wb") as file:
-            # NumPy stamps every member of the archive with the same date, and compression
-            # would cost more time than the space is worth.
+            # NumPy writes the same date into each archive. Compression would be slow and save little.
             np.savez(
                 file,
                 images=self.images,

@@ -1,4 +1,4 @@
-"""Write files whole or not at all; read those of a stage."""
+"""Write files whole or not at all, and read the outputs of stages."""
 
 import csv
 import glob
@@ -13,15 +13,15 @@ from zipfile import BadZipFile
 
 from digits.core.errors import InputError
 
-#: Errors by which readers of CSV, JSON and NumPy's files refuse a damaged one.
+#: Exceptions that readers of CSV, JSON and NumPy files raise for a damaged file.
 DAMAGED = (AttributeError, BadZipFile, EOFError, IndexError, KeyError, TypeError, ValueError, zlib.error)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to; it becomes ``path`` when the block ends well, and is removed otherwise.
+    """Yield a temporary path to write to. It replaces ``path`` if the block succeeds, or else is removed.
 
-    What stood at ``path`` stays as it was until then, so that nobody ever reads half a file.
+    The old file at ``path`` is unchanged until then, so that nobody ever reads half a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_by_killed_process in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
@@ -37,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """An empty folder to fill; it becomes ``path``, or what that links to, when the block ends well."""
+    """Yield an empty folder to fill. If the block succeeds, it replaces ``path``, or that link's target."""
     path = path.resolve()
     with replacing(path) as partial:
         partial.mkdir()
@@ -51,7 +51,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def reading(path: Path, stage: str) -> Iterator[None]:
-    """While the block reads an output of a stage: an InputError if the file is missing or damaged."""
+    """Raise an InputError if the block finds ``path``, an output of ``stage``, missing or damaged."""
     writer, fix = f"stage {stage} writes it", f"Run `dvc repro {stage}`"
     try:
         yield

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def lean_import(*optional: str) -> Iterator[None]:
-    """While the block runs, importing one of these packages fails, unless it was imported before.
+def import_without(*optional: str) -> Iterator[None]:
+    """While the block runs, hide the ``optional`` packages that aren't imported yet: their import fails.
 
-    A large library imports such packages where they are installed, and works without. Nothing that an
-    import makes is garbage: none is looked for meanwhile, nor among these objects later.
+    A large library imports such packages if they are installed, but loads faster without them. Python doesn't
+    look for garbage during the block, nor later among what was imported, since that stays until the end.
     """
     hidden = {name: None for name in optional if name not in sys.modules}
     sys.modules.update(hidden)  # type: ignore[arg-type]  # None stands for "not there"

@@ -1,4 +1,4 @@
-"""The images that a network takes, and how those that it learnt from were framed."""
+"""What a network expects of an image, handed on in input.json."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,16 +12,16 @@ from digits.core.files import reading, write_json
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class ModelInput:
-    """The images that a network takes, and how those that it learnt from were framed.
+    """The images that a network takes: their size and classes, and the size and place of the ink.
 
     Attributes:
         height: of an image, in pixels.
         width: the same.
-        pixel_maximum: the value of full ink.
+        pixel_maximum: the highest value that a pixel can have.
         class_names: in the order of the network's answers.
-        box: the longer side of a typical image's ink, in pixels.
-        centring: what lies at the same place in all images: the ink's centre of mass, or its box's.
-        centre: that place, as row and column in pixels from the first pixel's edge.
+        box: the longer side of the ink's bounding box in a typical image, in pixels.
+        centring: what the images are centred by: the ink's centre of ``mass``, or its bounding ``box``.
+        centre: where that lies: row and column in pixels, from the image's top left corner.
         background: the value of a pixel without ink.
     """
 
@@ -36,7 +36,7 @@ class ModelInput:
 
     @property
     def full_ink(self) -> int:
-        """The value of a pixel that is all ink: 0 on light paper, else ``pixel_maximum``."""
+        """The value of a pixel that ink covers: 0 if the background is light, else ``pixel_maximum``."""
         return 0 if 2 * self.background > self.pixel_maximum else self.pixel_maximum
 
     def save(self, path: Path) -> None:

@@ -28,23 +28,23 @@ class Explore(Section):
 
 
 class Augmentation(Section):
-    """Limits of the random changes of training images, drawn anew each time; 0 for none."""
+    """The largest random changes of training images, new each time that an image is used; 0: none."""
 
     rotation: float = Field(0.0, ge=0, le=180, description="degrees, at most, to either side")
     shift: float = Field(0.0, ge=0, allow_inf_nan=False, description="pixels, at most, to any side")
-    zoom: float = Field(0.0, ge=0, lt=1, description="share of a side, each side by itself")
+    zoom: float = Field(0.0, ge=0, lt=1, description="share of height and of width, at most")
     shear: float = Field(0.0, ge=0, le=1, description="share of the height")
     elastic: float = Field(0.0, ge=0, allow_inf_nan=False, description="pixels, standard deviation")
-    elastic_scale: float = Field(5.0, gt=0, allow_inf_nan=False, description="pixels that move together")
+    elastic_scale: float = Field(5.0, gt=0, allow_inf_nan=False, description="pixels between moved points")
 
     @property
     def off(self) -> bool:
-        """Are images learnt from as they are?"""
+        """True if training images are used unchanged."""
         return not (self.rotation or self.shift or self.zoom or self.shear or self.elastic)
 
 
 class Recipe(Section):
-    """The network of one model and its training. What params.yaml leaves out is off."""
+    """The network of one model, and how it is trained."""
 
     hidden_units: list[Units] = Field(description="of each hidden layer; none: a linear classifier")
     dropout: float = Field(ge=0, lt=1, description="share of each hidden layer's outputs")
@@ -57,7 +57,7 @@ class Recipe(Section):
     periods: int = Field(gt=0, le=100_000)
     seed: Seed
 
-    # What most leave out.
+    # Keys that params.yaml may leave out.
     snapshots: list[Step] | None = Field(None, description="None: after 10, 100 and all steps")
     loss_reduction: Literal["sum", "mean"] = Field("sum", description="of the losses of a batch's images")
     l1: float = Field(0.0, ge=0, allow_inf_nan=False)
@@ -92,8 +92,8 @@ class Recipe(Section):
 
 class Plot(Section):
     mistakes: int = Field(gt=0, le=200)
-    noise_below: float = Field(ge=-1, le=1)
-    alike_above: float = Field(ge=0, le=1)
+    noise_below: float = Field(ge=-1, le=1, description="Moran's I of a unit's weights")
+    alike_above: float = Field(ge=0, le=1, description="absolute cosine of two units' weights")
 
 
 class Params(Section):
@@ -103,7 +103,7 @@ class Params(Section):
     plot: Plot
 
     def recipe(self, model: str) -> Recipe:
-        """The training of one model; an InputError if params.yaml has none of that name."""
+        """Return the recipe of one model; an InputError if params.yaml has no such model."""
         if model not in self.train:
             problem = f"found no model {model!r}, expected one of {', '.join(self.train)}"
             raise InputError(f"{FILE}, train", problem, "Name one of these, or add a section")
@@ -111,5 +111,5 @@ class Params(Section):
 
 
 def load_params(root: Path) -> Params:
-    """Read all of params.yaml: a stage that uses one key still refuses to start beside a wrong one."""
+    """Read params.yaml. Any wrong value is an InputError, even one that the stage doesn't use."""
     return validated(Params, read_mapping(root / FILE), path=FILE)

@@ -1,4 +1,4 @@
-"""Turn pictures into pixels, and pixels into pictures."""
+"""Convert pictures (Pillow) to grey, and images of the data (arrays) to pictures."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def grey(picture: Image.Image) -> Image.Image:
-    """Return a picture of any mode in grey, 0–255, on white where it is transparent."""
+    """Convert a picture of any mode to 8-bit grey; transparent pixels become white."""
     if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         return Image.fromarray((np.clip(np.asarray(picture), 0, 65_535) // 257).astype(np.uint8))
     white = Image.new("RGBA", picture.size, "white")

@@ -1,4 +1,4 @@
-"""A network's answers on one split, image by image, handed on as a table."""
+"""A network's predictions for one split, image by image, handed on as a table."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ COLUMNS = ("actual", "predicted", "probability_of_actual", "probability_of_predi
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The answers to ``n`` images, in their order; ``confidence`` is the probability of ``predicted``."""
+    """Predictions for ``n`` images, in their order; ``confidence`` is the probability of ``predicted``."""
 
     class_names: tuple[str, ...]
     actual: NDArray[np.intp]
@@ -39,7 +39,7 @@ class Predictions:
     def parse(cls, content: bytes, class_names: tuple[str, ...] | None = None) -> "Predictions":
         """Read the content of a file that :meth:`save` wrote; a ValueError if it is damaged.
 
-        Without ``class_names``, they are those in the file, in alphabetical order.
+        Without ``class_names``, the names in the file are used, in alphabetical order.
         """
         header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
         if header != list(COLUMNS):
@@ -56,27 +56,27 @@ class Predictions:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Booleans, ``[n]``: is the answer the true class?"""
+        """True where the predicted class is the true one, ``bool [n]``."""
         return np.asarray(self.actual == self.predicted)
 
     @property
     def losses(self) -> NDArray[np.float64]:
         """The log loss of each image in nats, ``[n]``."""
-        # What was too small to write is no zero, of which there is no logarithm.
+        # A tiny probability may be 0 in the file, and 0 has no logarithm.
         return -np.log(np.maximum(self.probability_of_actual, np.finfo(np.float64).tiny))
 
     def same_images(self, other: "Predictions") -> bool:
-        """Are both of images with the same true classes, in the same order?"""
+        """True if both have the same true classes in the same order."""
         names, others = np.array(self.class_names), np.array(other.class_names)
         return np.array_equal(names[self.actual], others[other.actual])
 
     def surest_mistakes(self) -> NDArray[np.intp]:
-        """The rows of the wrong answers, those of which the network was surest first."""
+        """The rows of the wrong predictions, in order of falling confidence."""
         wrong = np.flatnonzero(~self.right)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
     def confusion(self) -> NDArray[np.int64]:
-        """The number of images of each true class (row) that were given each answer (column)."""
+        """The number of images of each true class (row) that were taken for each class (column)."""
         classes = len(self.class_names)
         cells = np.bincount(self.actual * classes + self.predicted, minlength=classes**2)
         return cells.reshape(classes, classes)

@@ -26,7 +26,7 @@ class Snapshot:
 class Snapshots:
     """The snapshots ``taken`` in one training, in order, and the name of the first layer.
 
-    There are none of a layer that isn't dense.
+    ``taken`` is empty if the first layer isn't dense.
     """
 
     layer: str
@@ -34,7 +34,7 @@ class Snapshots:
 
     @property
     def hidden(self) -> bool:
-        """Is the layer a hidden one? Else its units are the classes."""
+        """True if the first layer is hidden; else it is the output layer, whose units are the classes."""
         return self.layer != OUTPUT_LAYER
 
     def save(self, path: Path) -> None:

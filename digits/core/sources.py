@@ -1,6 +1,6 @@
-"""The data sources: what each is, where its files are, how they are laid out.
+"""The schema of source.yaml, which describes a data set and its files.
 
-Each is a folder of data/sources with a ``source.yaml``; files of one's own lie beside it.
+Each source is a folder of data/sources with a ``source.yaml``; the user's own files are beside it.
 """
 
 import re
@@ -21,7 +21,7 @@ Checksum = Annotated[str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha256:
 #: File names that every system takes as they are.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]*[A-Za-z0-9_-])?")
 
-#: Without characters that end lines or steer devices: tables and pages would not keep them.
+#: One line without control characters, which would break tables and pages.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
 ClassName = Annotated[Text, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
 
@@ -31,7 +31,7 @@ def _name(url: str) -> str:
 
 
 class SourceFile(Section):
-    """A file or folder: the mirrors in the order they are tried, or one path beside source.yaml; checks."""
+    """A file or folder: the URLs in the order they are tried, or one path beside source.yaml."""
 
     urls: list[Text] = Field(min_length=1)
     checksum: Checksum | None = None
@@ -39,8 +39,8 @@ class SourceFile(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_alone(cls, value: object) -> object:
-        """Take ``train: mine.csv`` for ``train: {urls: [mine.csv]}``."""
+    def _from_text(cls, value: object) -> object:
+        """Let ``train: mine.csv`` stand for ``train: {urls: [mine.csv]}``."""
         return {"urls": [value]} if isinstance(value, str) else value
 
     @property
@@ -49,22 +49,24 @@ class SourceFile(Section):
         return _name(self.urls[0])
 
     @property
-    def is_own(self) -> bool:
+    def is_local(self) -> bool:
         """True for a file beside source.yaml, which is read where it is and never copied."""
         return ":" not in self.urls[0]
 
     @field_validator("urls")
     @classmethod
-    def _names_a_file(cls, urls: list[str]) -> list[str]:
+    def _check_urls(cls, urls: list[str]) -> list[str]:
         for url in urls:
             if not _FILE_NAME.fullmatch(name := _name(url)):
                 expected = "a path or URL that ends in a file name (letters, digits, '.', '_', '-')"
                 raise ValueError(f"expected {expected}, found {excerpt(url)}")
+            if url.startswith(("http://", "https://")):
+                continue
             path = PurePath(url.removeprefix("package:"))
             inside = not (path.is_absolute() or ".." in path.parts or ":" in str(path) or "//" in url)
-            alone = url.startswith("package:") or len(urls) == 1
+            single = url.startswith("package:") or len(urls) == 1
             # DVC watches the source's folder, so a file elsewhere could change unseen.
-            if not url.startswith(("http://", "https://")) and not (inside and alone):
+            if not (inside and single):
                 raise ValueError(
                     f"expected http(s) URLs, or one file beside source.yaml, found {excerpt(url, 100)} "
                     f"(copy it there, or make a link to it there, and write {name})"
@@ -100,11 +102,11 @@ class _Source(Section):
     title: Text
     homepage: Text | None = None
     licence: Text | None = None
-    height: int = Field(gt=0, le=4096, description="pixels, upright")
-    width: int = Field(gt=0, le=4096, description="pixels, upright")
+    height: int = Field(gt=0, le=4096, description="pixels, after transposing")
+    width: int = Field(gt=0, le=4096, description="pixels, after transposing")
     pixel_maximum: int = Field(default=255, gt=0, le=255, description="the highest value of a pixel")
     inverted: bool = Field(default=False, description="dark ink on light paper")
-    transposed: bool = Field(default=False, description="pixels column by column, as EMNIST's")
+    transposed: bool = Field(default=False, description="pixels are stored column by column, as in EMNIST")
     first_label: int = Field(default=0, ge=0, le=255)
     class_names: list[ClassName] = Field(min_length=2, max_length=256)
 
@@ -120,7 +122,7 @@ class CsvSource(_Source):
     """Rows of a label and ``height × width`` pixels."""
 
     format: Literal["csv"]
-    header: bool | None = Field(default=None, description="None: the first row tells")
+    header: bool | None = Field(default=None, description="None: the first row decides")
     label_column: Literal["first", "last"] = "first"
     files: PartFiles
 
@@ -147,7 +149,7 @@ class PicturesSource(_Source):
 
 
 Source = CsvSource | IdxSource | NpzSource | PicturesSource
-#: The class of each format, by what source.yaml calls it.
+#: The class of each value of ``format`` in source.yaml.
 FORMATS: dict[str, Any] = {
     get_args(kind.model_fields["format"].annotation)[0]: kind for kind in get_args(Source)
 }
@@ -159,7 +161,7 @@ def source_files(source: Source) -> dict[str, SourceFile]:
 
 
 def load_source(root: Path, name: str) -> Source:
-    """Read the source of that name; no other is looked at."""
+    """Read and check the source of that name; the others are not checked."""
     known = sorted(path.parent.name for path in (root / FOLDER).glob("*/source.yaml"))
     if name not in known:
         problem = f"found {excerpt(name)}, but no {FOLDER.as_posix()}/{name}/source.yaml"
@@ -172,8 +174,8 @@ def load_source(root: Path, name: str) -> Source:
         problem = f"expected one of {', '.join(FORMATS)}, found {excerpt(kind)}"
         raise InputError(f"{path}, format", problem, "Fix the value")
     source: Source = validated(FORMATS[kind], entry, path=path)
-    names = [file.name for file in source_files(source).values() if not file.is_own]
-    # On many a file system, a.csv and A.csv are one.
+    names = [file.name for file in source_files(source).values() if not file.is_local]
+    # Many file systems take a.csv and A.csv for the same file.
     if len({name.lower() for name in names}) < len(names):
         problem = f"two downloaded files have the same name ({', '.join(names)})"
         raise InputError(f"{path}, files", problem, "Put one of them beside source.yaml by hand")

@@ -11,7 +11,7 @@ from digits.core.errors import InputError, excerpt
 
 
 class Section(BaseModel):
-    """A group of settings: every key known, every value of its type, nothing changed later."""
+    """A group of settings. Unknown keys and values of another type are errors; nothing changes later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -29,13 +29,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def parse_mapping(content: bytes, where: object) -> dict[str, Any]:
-    """Return the mapping at the top of a YAML file's content; errors call the file ``where``."""
+    """Return the mapping at the top of a YAML file's content; ``where`` is the file's name in errors."""
     try:
-        # DVC's parser: another would read 010 or 1e-3 as something else than dvc.lock records.
+        # DVC's parser: another reads values such as 010 or 1e-3 differently, unlike dvc.lock.
         document = YAML(typ="safe").load(content)
+    # For a wrong date, number, tag or key, ruamel.yaml raises Python's own exceptions.
     except (YAMLError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         refuse_conflict(content, where)
-        # ruamel.yaml lets Python's own errors through for a wrong date, number, tag or key.
         mark = getattr(error, "problem_mark", None)
         where = f"{where}, line {mark.line + 1}" if mark else where
         reason = getattr(error, "problem", None) or error
@@ -54,7 +54,7 @@ def refuse_conflict(content: bytes, where: object) -> None:
 
 
 def validated(model: type[Model], value: object, *, path: Path, key: str = "") -> Model:
-    """Return ``value``, found in ``path`` under the dotted ``key``, as a ``model``.
+    """Check ``value``, which is in ``path`` under the dotted ``key``, and return it as a ``model``.
 
     The InputError has a line for each key that is unknown, missing, of a wrong type or out of range.
     """
@@ -78,7 +78,7 @@ class InvalidKeys(InputError):
                 sentence, fix = "unknown key", "Correct its name, or remove it"
             elif problem["type"] == "missing":
                 sentence, fix = "expected a value, found nothing", "Add the key"
-            elif problem["type"] == "value_error":  # of this project's own
+            elif problem["type"] == "value_error":  # from this project's validators
                 sentence = message.removeprefix("value error, ")
             lines.append(str(InputError(f"{path}, {keys}" if keys else path, sentence, fix)))
         Exception.__init__(self, "\n".join(lines))

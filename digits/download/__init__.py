@@ -1,1 +1,1 @@
-"""Bring a data source's files here."""
+"""Download a data source's files."""

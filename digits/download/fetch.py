@@ -1,4 +1,4 @@
-"""Bring a data source's files into a folder, unchanged and checked."""
+"""Download a data source's files into a folder, unchanged, and check them."""
 
 import errno
 import importlib.util
@@ -20,40 +20,42 @@ from digits.core.sources import SourceFile
 
 #: Seconds to wait for a connection, for an answer or for more bytes.
 TIMEOUT = 30
-#: Ask again if a server is busy or breaks off before it answers; not where there is no connection at all.
+#: Ask again if a server is busy or closes the connection before it answers, not if it can't be reached.
 RETRY = Retry(
     3, connect=0, other=0, backoff_factor=1, retry_after_max=60, status_forcelist=(429, 500, 502, 503, 504)
 )
 
 
-def fetch(files: Iterable[SourceFile], folder: Path, *, own: Path, mirror: str | None = None) -> None:
-    """Fill ``folder`` with the published files, each under its name, and remove everything else from it.
+def fetch(
+    files: Iterable[SourceFile], folder: Path, *, source_folder: Path, mirror: str | None = None
+) -> None:
+    """Fill ``folder`` with the files that have URLs, each under its name, and remove everything else from it.
 
-    A file that is there already is kept if its checksum is right, or if it has none.
+    A file that is there already is kept if its checksum is right, or if source.yaml gives none.
 
-    Files of one's own are checked in the folder ``own``. A ``mirror``, a folder or URL, is tried before the
-    URLs of files that come from the network. An InputError names every URL and why it failed.
+    The user's own files are only checked, in ``source_folder``. A ``mirror``, a folder or URL, is tried
+    before the URLs of files that come from the network. An InputError names every URL and why it failed.
     """
     pooch.get_logger().setLevel(logging.WARNING)  # it says in four lines what is printed here in one
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns before each retry
     folder.mkdir(parents=True, exist_ok=True)
-    published = set()
+    kept = set()
     for file in files:
-        if file.is_own:
-            _check_own(file, own / file.urls[0])
+        if file.is_local:
+            _check_local(file, source_folder / file.urls[0])
             continue
-        published.add(path := folder / file.name)
+        kept.add(path := folder / file.name)
         _fetch_one(file, folder, mirror)
-        unpinned = f"sha256:{pooch.file_hash(path)} (none is published; source.yaml can pin it)"
+        unpinned = f"sha256:{pooch.file_hash(path)} (not in source.yaml; added there, it would be checked)"
         print(f"{file.name}: {'the checksum is right' if file.checksum else unpinned}")
-    if not published:  # DVC warns of an empty folder
-        published.add(path := folder / "README.txt")
-        path.write_text(f"All files of this data set are read in data/sources/{own.name}.\n")
-    for path in set(folder.iterdir()) - published:
+    if not kept:  # DVC would warn of an empty folder
+        kept.add(path := folder / "README.txt")
+        path.write_text(f"Nothing was downloaded: all files are in data/sources/{source_folder.name}.\n")
+    for path in set(folder.iterdir()) - kept:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _check_own(file: SourceFile, path: Path) -> None:
+def _check_local(file: SourceFile, path: Path) -> None:
     if not path.exists():
         fix = "Put it there, or correct files in source.yaml"
         raise InputError(path, "no such file, but source.yaml names it", fix)
@@ -88,6 +90,7 @@ def _fetch_one(file: SourceFile, folder: Path, mirror: str | None) -> None:
 
 
 def _download(name: str, url: str, output: str, _: object) -> None:
+    """Copy or download ``url`` to ``output``; pooch calls this with one more argument."""
     print(f"{name}: from {url}", flush=True)
     if "://" in url:
         with requests.Session() as session:
@@ -118,8 +121,9 @@ def _download(name: str, url: str, output: str, _: object) -> None:
 def _reason(error: BaseException) -> str:
     """Return the reason from the innermost error, in the library's own words."""
     if isinstance(error, ValueError) and "known hash" not in str(error):
-        return "invalid URL, proxy or header"  # not in its own words: they may hold the proxy's password
+        return "invalid URL, proxy or header"  # its message may contain the proxy's password
     proxy = "proxy: " if isinstance(error, requests.exceptions.ProxyError) else ""
     while error.args and isinstance(cause := getattr(error, "reason", error.args[-1]), Exception):
         error = cause
+    # Without urllib3's "HTTPConnection(host=…): " in front, and what pooch says after the first sentence.
     return proxy + str(error).rpartition("): ")[2].partition(". ")[0]

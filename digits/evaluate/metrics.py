@@ -10,7 +10,7 @@ import scipy  # its parts are loaded when first used
 from numpy.typing import NDArray
 
 from digits.core.examples import Labels
-from digits.core.lean import lean_import
+from digits.core.lean import import_without
 from digits.core.predictions import Predictions
 from digits.evaluate.calibration import bins
 
@@ -18,7 +18,7 @@ from digits.evaluate.calibration import bins
 @cache
 def _scikit_learn() -> Any:
     """scikit-learn's metrics. The import takes a second; commands that read saved scores don't need it."""
-    with lean_import("pandas"):
+    with import_without("pandas"):
         import sklearn.metrics
 
     return sklearn.metrics

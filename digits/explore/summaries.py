@@ -14,15 +14,15 @@ from digits.core.files import replacing
 def describe(examples: Examples) -> tuple[pd.DataFrame, pd.DataFrame]:
     """pandas' ``describe()`` of the features and of the labels, as the course's notebook shows them.
 
-    Features are pixels scaled to 0–1, named by their column in the course's CSV (from 1, row by
-    row); statistics are the rows of both tables.
+    Features are pixels scaled to 0–1. They are numbered from 1, as in the course's CSV: left to right, then
+    top to bottom. Each row of both tables is a statistic.
     """
     columns = range(1, examples.height * examples.width + 1)
     pixels = pd.DataFrame(examples.images.reshape(len(examples), -1), columns=columns)
     labels = pd.DataFrame({"label": examples.labels}).describe()
     # Of all columns at once: describe() takes them one by one, which is slow.
-    figures = np.vstack([pixels.mean(), pixels.std(), pixels.quantile([0, 0.25, 0.5, 0.75, 1])])
-    rows = np.vstack([pixels.count(), figures / examples.pixel_maximum])
+    statistics = np.vstack([pixels.mean(), pixels.std(), pixels.quantile([0, 0.25, 0.5, 0.75, 1])])
+    rows = np.vstack([pixels.count(), statistics / examples.pixel_maximum])
     return pd.DataFrame(rows, labels.index, columns), labels
 
 
@@ -34,7 +34,7 @@ def save_description(examples: Examples, folder: Path, name: str) -> None:
 
 
 def pixel_position(pixel: int, examples: Examples) -> tuple[int, int]:
-    """Row and column of a pixel numbered from 1, row by row; an InputError if the images have none."""
+    """Return row and column of a pixel, numbered as by :func:`describe`; an InputError if there is none."""
     count = examples.height * examples.width
     if not 1 <= pixel <= count:
         size = f"{examples.height} × {examples.width}"

@@ -45,8 +45,8 @@ def training_curves(history: History, title: str) -> Figure:
         marker = "o" if len(steps) <= 20 else None
         styles: tuple[tuple[Split, str, str], ...] = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"))
         for split, color, line in styles:
-            figures = history.figures(split, name)
-            ax.plot(steps, figures, color=color, linestyle=line, marker=marker, label=split)
+            scores = history.scores(split, name)
+            ax.plot(steps, scores, color=color, linestyle=line, marker=marker, label=split)
         ax.set(title=label, xlabel="step", ylabel=unit)
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         ax.grid(alpha=0.3)

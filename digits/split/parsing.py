@@ -37,14 +37,14 @@ _FIXES = {
 }
 
 
-def read_source(source: Source, *, own: Path, raw: Path) -> tuple[Examples, Examples | None]:
+def read_source(source: Source, *, source_folder: Path, raw: Path) -> tuple[Examples, Examples | None]:
     """Return the source's training examples and, where it has some, its test examples.
 
-    They are upright, with light ink and labels from 0, whatever source.yaml says of the files. One's own are
-    in the folder ``own``, those that were fetched in ``raw``. An InputError names a wrong file and row.
+    Whatever source.yaml says of the files, pixels are row by row, with light ink, and labels begin at 0. The
+    user's own files are in ``source_folder``, downloaded ones in ``raw``. An InputError names the wrong row.
     """
     files = source_files(source)
-    paths = [own / file.urls[0] if file.is_own else raw / file.name for file in files.values()]
+    paths = [source_folder / file.urls[0] if file.is_local else raw / file.name for file in files.values()]
     match source:
         case CsvSource():
             parts = [_read_csv(source, path) for path in paths]
@@ -56,7 +56,8 @@ def read_source(source: Source, *, own: Path, raw: Path) -> tuple[Examples, Exam
         case PicturesSource():
             parts = [_read_pictures(source, path) for path in paths]
     for (key, file), path in zip(files.items(), paths, strict=True):
-        rows = len(parts[key.startswith("test")][1])
+        _, labels = parts[1 if key.startswith("test") else 0]
+        rows = len(labels)
         if file.rows not in (None, rows):
             raise InputError(path, f"expected {file.rows} rows, as source.yaml says, found {rows}", _FIX)
     train, *test = [_upright(source, *part) for part in parts]
@@ -76,8 +77,8 @@ def _size(source: Source) -> tuple[int, int]:
     return (source.width, source.height) if source.transposed else (source.height, source.width)
 
 
-def _labels(source: Source) -> tuple[int, int]:
-    """The lowest and the highest label that the file may have; it is a byte."""
+def _label_range(source: Source) -> tuple[int, int]:
+    """The lowest and the highest label that the file may have; a label is one byte."""
     return source.first_label, min(source.first_label + len(source.class_names) - 1, 255)
 
 
@@ -94,21 +95,21 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _read_csv(source: CsvSource, path: Path) -> Arrays:
-    import pandas as pd  # here, since other formats do without
+    import pandas as pd  # only this format needs it
 
     pixels = source.height * source.width
     label = 0 if source.label_column == "first" else pixels
     limits = np.tile([0, source.pixel_maximum], (1 + pixels, 1))  # the lowest and highest of each column
-    limits[label] = _labels(source)
+    limits[label] = _label_range(source)
     skip = _header_lines(source.header, path, label, columns=len(limits))
-    with _opened(path) as content, np.errstate(invalid="ignore"):  # pandas casts inf, then refuses it
+    with _opened(path) as content, np.errstate(invalid="ignore"):  # pandas warns of inf, then raises
         options: dict[str, Any] = {"header": None, "quoting": csv.QUOTE_NONE, "na_filter": False}
         try:
-            # Refuses what doesn't fit uint8, and rows that are shorter or longer than the first.
+            # This raises if a value doesn't fit uint8, or a row is shorter or longer than the first.
             frame = pd.read_csv(content, skiprows=skip, dtype=np.uint8, **options)
             table: NDArray[np.uint8] = np.ascontiguousarray(frame)
         except (ValueError, TypeError, OverflowError):
-            table = np.empty((0, 0), np.uint8)
+            table = np.empty((0, 0), np.uint8)  # so that the rows are read below, to name the wrong one
     low, high = limits.T
     if table.shape[1] != len(limits) or (table.min(axis=0) < low).any() or (table.max(axis=0) > high).any():
         table = _table_row_by_row(path, skip, limits.tolist(), label)
@@ -122,20 +123,24 @@ def _rows(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _header_lines(header: bool | None, path: Path, label: int, columns: int) -> int:
-    """Count the lines to skip; a header has a word over the labels, or is pandas' default: 0, 1, 2 …"""
+    """Return the number of lines to skip: 0 if there is no header.
+
+    Where source.yaml leaves it open, the first row is a header if it has a word in place of the label, or
+    counts 0, 1, 2 … as pandas does by default.
+    """
     row, line = next(_rows(path), (0, ""))
     fields = [field.strip(' "#') for field in line.split(",")]
     if header is None and len(fields) == columns:
         word = fields[label][:1].isalpha() and fields[label].lower() not in ("nan", "inf")
         header = word or fields == [str(number) for number in range(columns)]
         if header:
-            but = "header: false in source.yaml makes it an example"
-            print(f"note: {path}, row {row} is read as a header ({excerpt(line.strip())}); {but}")
+            fix = "if it is an example, set header: false in source.yaml"
+            print(f"note: {path}, row {row} is read as a header ({excerpt(line.strip())}); {fix}")
     return row if header else 0
 
 
 def _table_row_by_row(path: Path, skip: int, limits: list[list[int]], label: int) -> NDArray[np.uint8]:
-    """The same, slowly; names the first wrong row, which pandas doesn't."""
+    """Read a CSV file row by row: slower than pandas, but an error names the first wrong row."""
     table: list[NDArray[np.uint8]] = []
     for row, line in _rows(path):
         if row <= skip:
@@ -158,8 +163,8 @@ def _table_row_by_row(path: Path, skip: int, limits: list[list[int]], label: int
 
 
 def _integer(field: str) -> int | None:
-    """The integer in a field: 7 of ``7`` and ``7.0``; None of ``7.5``, ``x`` or nothing."""
-    plain = field.strip().isascii() and "_" not in field  # Python reads 1_0 and other scripts' digits too
+    """Return the integer in a field: 7 for ``7`` and ``7.0``; None for ``7.5``, ``x`` or nothing."""
+    plain = field.strip().isascii() and "_" not in field  # float() takes 1_0 and other alphabets' digits
     try:
         value = float(field)
     except ValueError:
@@ -168,7 +173,7 @@ def _integer(field: str) -> int | None:
 
 
 def _idx_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file: a magic number, each dimension as a big-endian 32-bit integer, the bytes.
+    """Return the array in an IDX file: magic number, sizes as big-endian 32-bit integers, values as bytes.
 
     The format is at the end of LeCun's page on MNIST.
     """
@@ -213,7 +218,7 @@ def _read_pictures(source: PicturesSource, folder: Path) -> Arrays:
     if not files:
         problem = "found no pictures, expected CLASS/NAME.png"
         raise InputError(folder, problem, "Make a folder for each class and put its pictures there")
-    # They come class by class, and data.rows takes the first ones.
+    # Shuffled, since they are sorted by class and data.rows takes the first ones.
     files = [files[place] for place in np.random.default_rng(0).permutation(len(files))]
     x = np.stack([_picture(file, *_size(source)) for file in files])
     y = np.array([names.index(file.parent.name) + source.first_label for file in files])
@@ -242,11 +247,12 @@ def _checked(source: Source, x: NDArray[Any], y: NDArray[Any], images: str, labe
         problem = f"expected shapes (n, {height}, {width}) and (n,), found {x.shape} and {y.shape}"
         fix = "Correct height and width in source.yaml, or the files"
         raise InputError(f"{images} and {labels}", problem, fix)
-    return _bytes(x, "pixel", 0, source.pixel_maximum, images), _bytes(y, "label", *_labels(source), labels)
+    pixels = _to_uint8(x, "pixel", 0, source.pixel_maximum, images)
+    return pixels, _to_uint8(y, "label", *_label_range(source), labels)
 
 
-def _bytes(values: NDArray[Any], kind: str, low: int, high: int, where: str) -> NDArray[np.uint8]:
-    with np.errstate(invalid="ignore"):  # NaN differs from whatever it is cast to
+def _to_uint8(values: NDArray[Any], kind: str, low: int, high: int, where: str) -> NDArray[np.uint8]:
+    with np.errstate(invalid="ignore"):  # NaN is found below: it equals no integer
         whole = values.astype(np.uint8, copy=False)
     for start in range(0, len(values), _CHECKED_ROWS):
         rows = slice(start, start + _CHECKED_ROWS)

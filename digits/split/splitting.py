@@ -10,7 +10,7 @@ from digits.core.examples import Examples, Images, Labels
 
 
 class Splits(NamedTuple):
-    """The three splits, by the names under which the field knows them."""
+    """The train, validation and test splits."""
 
     train: Examples
     validation: Examples
@@ -26,14 +26,15 @@ def split(
     test_fraction: float,
     seed: int,
 ) -> Splits:
-    """The first ``rows`` examples shuffled, then cut: the last part of them is validation.
+    """Shuffle the first ``rows`` examples and cut them: the last part becomes the validation split.
 
-    The order is the course's: take, shuffle, cut. A source without test examples gives up a
-    stratified ``test_fraction`` of all its examples before that, so that the test split is the
-    same whatever ``rows`` and ``validation_fraction`` are.
+    As in the course: take the first rows, shuffle, cut. If the source has no test examples, a stratified
+    ``test_fraction`` of all its examples is set aside first, so that the test split doesn't depend on
+    ``rows`` and ``validation_fraction``.
 
     Args:
-        examples, test: what the source has for training, and for testing, which is kept as it is.
+        examples: the source's training examples.
+        test: the source's test examples, used unchanged; None if it has none.
         rows: how many of ``examples`` to use; all if there are fewer, or if None.
         validation_fraction: of these rows, in (0, 1).
         test_fraction: of all examples, in (0, 1); used only if ``test`` is None.
@@ -77,8 +78,8 @@ def _split_off_test(labels: Labels, fraction: float, seed: int) -> tuple[NDArray
 def warnings_about(splits: Splits) -> list[str]:
     """Warnings about suspicious splits, a line for each.
 
-    Images that two splits share make a score better than it is; a class without examples has none.
-    ``digits predict`` turns pictures into light ink of pixel_maximum on dark, as the images should be.
+    Images in two splits make a score too good. A class without examples has no score. Images should be like
+    the pictures that ``digits predict`` prepares: light ink of pixel_maximum on a dark background.
     """
     lines = []
     highest, maximum = int(splits.train.images.max()), splits.train.pixel_maximum
@@ -89,8 +90,8 @@ def warnings_about(splits: Splits) -> list[str]:
         )
     if np.median(splits.train.edges) > maximum / 2:
         lines.append(
-            "warning: most pixels at the edges of train are high, as light paper's are:"
-            " if the ink is dark, set inverted: true in source.yaml, or else remove it there"
+            "warning: most pixels at the edges of train images are high, as on light paper:"
+            " if the ink is dark, set inverted: true in source.yaml; if it is light, remove inverted"
         )
     hashes = {name: _hashes(part.images) for name, part in splits._asdict().items()}
     train_images = set(hashes["train"])
@@ -98,9 +99,9 @@ def warnings_about(splits: Splits) -> list[str]:
         if missing := [label for label, rows in part.rows_per_class().items() if rows == 0]:
             lines.append(f"warning: {name} has no example of class {', '.join(missing)}")
         if name != "train" and (copies := sum(image in train_images for image in hashes[name])):
-            lines.append(f"warning: {copies} of {len(part)} {name} images are in train too, pixel by pixel")
+            lines.append(f"warning: {copies} of {len(part)} {name} images are in train too, as exact copies")
         if len(part) > 1 and len(set(hashes[name])) == 1:
-            lines.append(f"warning: all {len(part)} {name} images are alike")
+            lines.append(f"warning: all {len(part)} {name} images are identical")
         if blank := int((np.ptp(part.images, axis=(1, 2)) == 0).sum()):
             lines.append(f"note: {blank} of {len(part)} {name} images are blank: all pixels of one value")
     return lines

@@ -6,7 +6,7 @@ is imported, since TensorFlow reads it just once.
 
 import os
 
-from digits.core.lean import lean_import
+from digits.core.lean import import_without
 
 # Keras and TensorFlow import these if installed but don't need them. Hiding them saves a third of the time.
 _OPTIONAL = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
@@ -23,7 +23,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # The networks are small, and the same bytes must come out on one machine with and without a GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
-with lean_import(*_OPTIONAL):
+with import_without(*_OPTIONAL):
     # TensorFlow imports Keras when it is first asked for.
     import keras
     import tensorflow as tf

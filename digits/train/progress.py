@@ -24,4 +24,4 @@ class Progress:
         steps_taken = period.step - self.done
         seconds_each = (time.monotonic() - self.start) / steps_taken
         left = f"{seconds_each * (self.steps - period.step):.0f}"
-        print(ROW.format(self.model, period.period, period.step, *period.figures(), left), flush=True)
+        print(ROW.format(self.model, period.period, period.step, *period.scores(), left), flush=True)

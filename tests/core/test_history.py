@@ -19,10 +19,10 @@ def test_a_history_reads_back(tmp_path: Path) -> None:
     assert History.load(tmp_path / "history.csv") == HISTORY
 
 
-def test_figures_are_given_period_by_period() -> None:
+def test_scores_are_given_period_by_period() -> None:
     assert HISTORY.steps == [50, 100]
-    assert HISTORY.figures("train", "log_loss") == [0.5, 0.25]
-    assert HISTORY.figures("validation", "accuracy") == [0.5, 0.625]
+    assert HISTORY.scores("train", "log_loss") == [0.5, 0.25]
+    assert HISTORY.scores("validation", "accuracy") == [0.5, 0.625]
 
 
 @pytest.mark.parametrize(("old", "new"), [("step", "steps"), ("0.250000,", "")])

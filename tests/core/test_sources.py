@@ -89,7 +89,7 @@ def test_the_short_ways_to_write_an_entry(tmp_path: Path) -> None:
     source = load_source(tmp_path, "mine")
     assert source.class_names == ["0", "1"]
     (file,) = source_files(source).values()
-    assert (file.urls, file.name, file.is_own) == (["a/train.csv"], "train.csv", True)
+    assert (file.urls, file.name, file.is_local) == (["a/train.csv"], "train.csv", True)
 
 
 def test_an_unknown_source_is_refused_with_those_there_are(tmp_path: Path) -> None:

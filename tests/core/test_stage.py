@@ -57,7 +57,8 @@ def stage(
     )
 
 
-KEPT = "If DVC's cache has its outputs of before, dvc checkout --force train brings them back\n"
+BACK = "dvc checkout --force train brings them back"
+KEPT = f"DVC deleted this stage's old outputs. If its cache has them, {BACK}\n"
 
 
 @pytest.mark.parametrize(

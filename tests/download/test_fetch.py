@@ -87,7 +87,7 @@ def no_proxy_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fetch(*files: SourceFile, into: Path, mirror: str | None = None) -> None:
     """Fetch, with the folder of :func:`published` as that of your own files."""
-    fetching.fetch(files, into, own=into.parent / "published", mirror=mirror)
+    fetching.fetch(files, into, source_folder=into.parent / "published", mirror=mirror)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

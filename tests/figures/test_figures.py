@@ -158,7 +158,7 @@ def test_the_curves_are_those_of_the_history() -> None:
         assert list(lines) == ["train", "validation"]
         for split in ("train", "validation"):
             assert_array_equal(lines[split].get_xdata(), [5, 10])
-            assert_allclose(np.asarray(lines[split].get_ydata()), history.figures(split, name))
+            assert_allclose(np.asarray(lines[split].get_ydata()), history.scores(split, name))
 
 
 def test_confusion_shows_shares_of_the_true_class() -> None:

@@ -49,7 +49,7 @@ def test_an_entry_reads_files_of_its_layout(
     download.main(workspace)
     split.main(workspace)
 
-    found, found_test = read_source(load_source(workspace, "mine"), own=own, raw=raw)
+    found, found_test = read_source(load_source(workspace, "mine"), source_folder=own, raw=raw)
     assert sorted_rows(found) == sorted_rows(train)
     assert found.class_names == tuple(map(str, entry["class_names"]))
     assert found_test is None or sorted_rows(found_test) == sorted_rows(test)

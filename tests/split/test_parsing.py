@@ -75,7 +75,8 @@ def test_a_published_test_file_is_read_beside(tmp_path: Path) -> None:
     for name, part in parts.items():
         (tmp_path / f"{name}.csv").write_bytes(tiny.csv_bytes(part))
     source = tiny.csv_source(parts["train"], files={name: f"{name}.csv" for name in parts})
-    for found, part in zip(read_source(source, own=tmp_path, raw=tmp_path), parts.values(), strict=True):
+    both = read_source(source, source_folder=tmp_path, raw=tmp_path)
+    for found, part in zip(both, parts.values(), strict=True):
         assert found is not None
         tiny.assert_same(found, part)
 

@@ -92,8 +92,8 @@ def test_warnings_about_a_suspicious_split() -> None:
     assert warnings_about(splits) == [
         "note: 1 of 6 train images are blank: all pixels of one value",
         "warning: validation has no example of class one",
-        "warning: 2 of 4 validation images are in train too, pixel by pixel",
-        "warning: all 3 test images are alike",
+        "warning: 2 of 4 validation images are in train too, as exact copies",
+        "warning: all 3 test images are identical",
     ]
     assert warnings_about(cut(tiny.examples(300, size=(3, 3)))) == []
 
