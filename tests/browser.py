@@ -15,11 +15,11 @@ from playwright.sync_api import Page, Request, Route, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-#: For a test, or a module's ``pytestmark``.
-needs_browser = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH; .ci/install-packages installs it"),
-]
+skip_without_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on PATH; .ci/install-packages installs it"
+)
+#: For the ``pytestmark`` of a class or module.
+needs_browser = [pytest.mark.browser, skip_without_chromium]
 
 LOCAL = ("file:", "data:", "blob:", "about:")
 
@@ -34,8 +34,8 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path, **context_options: Any) -> Iterator[Opened]:
-    """The page in a browser of its own; both lists go on growing while it is open.
+def visit(path: Path, **context_options: Any) -> Iterator[Opened]:
+    """Open the page in a new browser; ``requests`` and ``complaints`` are filled as long as it is open.
 
     Args:
         path: of the page.

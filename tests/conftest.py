@@ -14,7 +14,10 @@ MNIST = Path(os.environ.get("DIGITS_MNIST", REPOSITORY.parent / "shared/mnist"))
 
 @pytest.fixture(scope="session", autouse=True)
 def _sigint_as_in_a_terminal() -> Iterator[None]:
-    """Else a shell's ``&``, which has SIGINT ignored, hands that on to all that the tests start."""
+    """Restore the default SIGINT handler.
+
+    A shell that starts pytest with ``&`` makes it ignore SIGINT; the tests' processes would inherit that.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""A folder as a finished run leaves it: tiny data, two models, and a dvc.lock that records them."""
+"""A folder as a finished run leaves it: tiny data, two models, dvc.lock; git and DVC for repositories."""
 
 import hashlib
 import json
@@ -21,6 +21,7 @@ ENTRY = {"title": "Tiny", "homepage": "https://example.org", "licence": "CC0"}
 DVC_YAML = "vars:\n  - models: [{models}]\n"
 #: Enough for answers that differ from image to image.
 LEARNING: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.005, "steps": 60, "snapshots": [2, 60]}
+#: git needs names and addresses; one text serves as all of them.
 IDENTITY = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -33,7 +34,7 @@ def finished(
     entry: dict[str, str] | None = None,
     **recipes: dict[str, Any],
 ) -> Path:
-    """Everything that the stages write, but for data/raw and plots/data, in ``root``.
+    """Write what a finished run writes, except data/raw and plots/data, into ``root``, and return ``root``.
 
     Args:
         root: an empty folder.
@@ -55,7 +56,7 @@ def finished(
         plain = tiny.examples(
             rows, classes=len(class_names), size=size, pixel_maximum=pixel_maximum, seed=seed
         )
-        # Something to learn, but in every fifth image: ink in places of the class's own.
+        # Ink in pixels of the class's own, which can be learnt; none in every fifth image, for some mistakes.
         plain.images[:] //= 2
         for row, label in enumerate(plain.labels.tolist()):
             if row % 5:
@@ -83,7 +84,7 @@ def finished(
 
 
 def write_lock(root: Path, recipes: dict[str, Any]) -> None:
-    """A dvc.lock of the files as they are."""
+    """Write a dvc.lock for the files as they are."""
 
     def files(*paths: str) -> list[dict[str, str]]:
         return [
@@ -130,7 +131,7 @@ def dvc(root: Path, *words: str) -> None:
 
 
 def commit(root: Path, message: str) -> None:
-    """All that is there, as a commit; the first makes the repository."""
+    """Commit all files of the folder; make it a git repository if it is none."""
     if not (root / ".git").exists():
         git(root, "init", "--quiet")
         (root / ".gitignore").write_text("/data/splits\n/models\n/plots\n/predictions\n/report\n/tables\n")

@@ -36,7 +36,7 @@ NOT_RUN = {
     ".venv/bin/digits sweep run dnn --address": "tests/cli/test_sweep_cluster.py",
 }
 
-#: What a reader puts in, and what is put in here; {} is the folder around the clone.
+#: Replacements in the printed commands; {} stands for the folder that holds the clone.
 VALUES = {
     "http://teacher:8000": str(MNIST),
     "/path/to/a/folder": "{}/storage",
@@ -45,7 +45,7 @@ VALUES = {
     "git merge other-branch": "! git merge origin/bob",  # it says CONFLICT, and ends with status 1
     "#   git checkout --theirs": "git checkout --theirs",
     "dvc queue start": "dvc queue start &> /dev/null",  # else its worker keeps the output open
-    "--name one-layer": "--name one-layer -S train.dnn.steps=100",  # of 600; two-layers goes on with it
+    "--name one-layer": "--name one-layer -S train.dnn.steps=100",  # not 600, for time; two-layers keeps it
 }
 
 
@@ -73,7 +73,7 @@ def user(*words: str, cwd: Path) -> str:
 
 
 def clone(origin: Path, folder: Path, cache: Path) -> Path:
-    """A clone in which make finds all packages installed: its environment has links to those of this one."""
+    """A clone in which make finds all packages installed: its .venv links to this environment's files."""
     ada = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
     run("git", "clone", "--quiet", *ada, str(origin), str(folder), cwd=origin)
     (folder / ".venv").mkdir()
@@ -107,7 +107,7 @@ def test_commands_run(page: str, shared: Path, tmp_path: Path, request: pytest.F
         request.getfixturevalue("mnist")
     shutil.copytree(shared / "origin", tmp_path / "origin")
     folder = clone(tmp_path / "origin", tmp_path / "clone", shared / "cache")
-    if page != "README.md":  # whose first command is this
+    if page != "README.md":  # its own first command is make run
         user("make", "run", cwd=folder)
         (folder / "folder").mkdir()
         for picture in ("photo.png", "folder/photo.png"):

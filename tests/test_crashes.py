@@ -1,6 +1,6 @@
 """Runs that are killed at any moment: the next one ends as if nothing had happened.
 
-DIGITS_CRASHES says at how many moments (2).
+The environment variable DIGITS_CRASHES sets the number of moments; the default is 2.
 """
 
 import os
@@ -37,7 +37,7 @@ def make_run(folder: Path) -> "subprocess.Popen[str]":
 
 
 def finish(folder: Path) -> dict[Path, bytes]:
-    """A run that must end well, and the files that it leaves."""
+    """Run the pipeline, which must succeed, and return the files that it leaves."""
     with make_run(folder) as process:
         printed = process.communicate(timeout=300)[0]
     assert process.returncode == 0, printed
@@ -63,7 +63,7 @@ def at_work_in(folder: Path) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
-def test_the_next_run_makes_good(
+def test_the_run_after_a_kill_gives_the_files_of_an_undisturbed_run(
     moment: int, undisturbed: tuple[dict[Path, bytes], float], tmp_path: Path
 ) -> None:
     expected, seconds = undisturbed
@@ -76,7 +76,7 @@ def test_the_next_run_makes_good(
         for member in at_work_in(folder):
             with suppress(psutil.Error):
                 member.kill()
-    # Of a process that nobody has reaped yet DVC says that it is busy (docs/troubleshooting.md).
+    # DVC takes a killed process for a live one until its parent has waited for it (docs/troubleshooting.md).
     (folder / ".dvc/tmp/rwlock").unlink(missing_ok=True)
     found = finish(folder)
     assert found.keys() == expected.keys()

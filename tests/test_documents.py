@@ -1,4 +1,4 @@
-"""The figures in the documents' tables are those of the experiments in git that they name."""
+"""The numbers in the documents' tables are those of the experiments in git that they name."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-HEADS = {
+COLUMNS = {
     "validation accuracy": ("validation", "accuracy"),
     "test accuracy": ("test", "accuracy"),
     "test log loss": ("test", "log_loss"),
@@ -43,32 +43,32 @@ def metrics(commit: str, model: str) -> dict[str, Any]:
 
 
 def rows() -> Iterator[Any]:
-    """Each row of a table whose first column is an experiment: its name, and the figures by their heads."""
+    """Each row of a table whose first column is an experiment: its name, and the numbers by column."""
     for path in DOCUMENTS:
-        heads: list[str] = []
+        header: list[str] = []
         for line in path.read_text(encoding="utf-8").splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
-            if not heads:
-                heads = cells
+            if not header:
+                header = cells
             elif not cells:
-                heads = []
-            elif heads[0] == "experiment" and not cells[0].startswith("--"):
-                figures = dict(zip(heads[1:], cells[1:], strict=True))
-                yield pytest.param(cells[0], figures, id=f"{path.name}: {cells[0]}")
+                header = []
+            elif header[0] == "experiment" and not cells[0].startswith("--"):
+                numbers = dict(zip(header[1:], cells[1:], strict=True))
+                yield pytest.param(cells[0], numbers, id=f"{path.name}: {cells[0]}")
 
 
-@pytest.mark.parametrize(("name", "figures"), list(rows()))
-def test_a_row_has_the_figures_of_its_experiment(name: str, figures: dict[str, str]) -> None:
+@pytest.mark.parametrize(("name", "numbers"), list(rows()))
+def test_a_row_has_the_numbers_of_its_experiment(name: str, numbers: dict[str, str]) -> None:
     model = "linear" if name.startswith("linear") else "dnn"
     found = metrics(EXPERIMENTS[name], model)
-    for head, figure in figures.items():
-        split, key = HEADS[head]
-        assert figure == f"{found[split][key]:.{len(figure) - 2}f}", head
+    for column, number in numbers.items():
+        split, key = COLUMNS[column]
+        assert number == f"{found[split][key]:.{len(number) - 2}f}", column
 
 
-def test_the_readme_has_the_figures_of_the_default_data() -> None:
+def test_the_readme_has_the_numbers_of_the_default_data() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     for model in ("linear", "dnn"):
         found = metrics(EXPERIMENTS["the course's recipes on the bundled digits"], model)
-        figures = [f"{found[split][key]:.3f}" for split, key in HEADS.values()]
-        assert f"| {model} | {' | '.join(figures)} |" in text
+        numbers = [f"{found[split][key]:.3f}" for split, key in COLUMNS.values()]
+        assert f"| {model} | {' | '.join(numbers)} |" in text

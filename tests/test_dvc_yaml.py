@@ -38,7 +38,7 @@ def files_of(stage: Any) -> set[str]:
 
 
 @dataclass
-class Ran:
+class StageRun:
     """One stage that was run: the files that it wrote, the modules that it imported."""
 
     stage: Any
@@ -47,10 +47,10 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Ran], Path]:
+def ran(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, StageRun], Path]:
     """Every stage run in a folder of its own, and a folder with all outputs."""
     done = tmp_path_factory.mktemp("done")
-    results: dict[str, Ran] = {}
+    results: dict[str, StageRun] = {}
     for stage in reversed(list(networkx.topological_sort(repo.index.graph))):
         sandbox = tmp_path_factory.mktemp(stage.addressing.replace("@", "-"))
         lay_out(stage, sandbox, done)
@@ -61,7 +61,7 @@ def ran(repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str,
         written = {path for path, content in after.items() if before.get(path) != content}
         assert before.keys() <= after.keys()
         modules = set(re.findall(r"^import time:.*\| +(\S+)$", process.stderr, re.MULTILINE))
-        results[stage.addressing] = Ran(stage, written, modules)
+        results[stage.addressing] = StageRun(stage, written, modules)
         for path in written:
             (done / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(sandbox / path, done / path)
@@ -103,7 +103,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_stages_write_exactly_what_is_declared(ran: tuple[dict[str, Ran], Path]) -> None:
+def test_stages_write_exactly_what_is_declared(ran: tuple[dict[str, StageRun], Path]) -> None:
     results, done = ran
     for name, result in results.items():
         declared = {out.def_path for out in result.stage.outs}
@@ -113,11 +113,11 @@ def test_stages_write_exactly_what_is_declared(ran: tuple[dict[str, Ran], Path])
         undeclared = {
             path for path in result.written - files if not path.startswith(tuple(f"{f}/" for f in folders))
         }
-        # It says on which machine the metrics were computed, which must not change dvc.lock.
+        # metrics/environment.json describes the machine, and is no output, so dvc.lock does not depend on it.
         assert undeclared <= {"metrics/environment.json"}, name
 
 
-def test_code_dependencies_are_what_is_imported(ran: tuple[dict[str, Ran], Path]) -> None:
+def test_code_dependencies_are_what_is_imported(ran: tuple[dict[str, StageRun], Path]) -> None:
     for name, result in ran[0].items():
         script = "stages/" + name.partition("@")[0] + ".py"  # run, so not imported
         modules = {module.replace(".", "/") for module in result.modules if module.startswith("digits.")}
@@ -132,7 +132,7 @@ def test_code_dependencies_are_what_is_imported(ran: tuple[dict[str, Ran], Path]
         assert script in declared
 
 
-def test_package_files_hold_nothing_that_a_stage_could_depend_on() -> None:
+def test_every_init_file_holds_only_a_docstring() -> None:
     for path in [REPOSITORY / "stages/__init__.py", *(REPOSITORY / "digits").rglob("__init__.py")]:
         assert re.fullmatch(r'"""[^"]*"""\n', path.read_text()), path
 
@@ -147,7 +147,7 @@ def test_only_python_files_of_digits_count(repo: Repo) -> None:
 
 @pytest.mark.slow
 def test_every_data_dependency_is_read(
-    ran: tuple[dict[str, Ran], Path], tmp_path_factory: pytest.TempPathFactory
+    ran: tuple[dict[str, StageRun], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     results, done = ran
     for name, result in results.items():
@@ -160,14 +160,14 @@ def test_every_data_dependency_is_read(
             assert process.returncode != 0, f"{name} runs without {path}"
 
 
-def test_only_training_imports_tensorflow(ran: tuple[dict[str, Ran], Path]) -> None:
+def test_only_training_imports_tensorflow(ran: tuple[dict[str, StageRun], Path]) -> None:
     importing = {name for name, result in ran[0].items() if "tensorflow" in result.modules}
     assert importing == {f"train@{model}" for model in MODELS}
 
 
-def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, Ran], Path]) -> None:
+def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, StageRun], Path]) -> None:
     for model in MODELS:
-        # Modules that load only where the import of their package went through.
+        # Submodules, because the name of a package is listed also when its import failed.
         modules = ran[0][f"train@{model}"].modules
         assert "keras.src.backend" in modules
         assert not modules & {
@@ -180,8 +180,9 @@ def test_training_imports_nothing_that_it_can_do_without(ran: tuple[dict[str, Ra
 
 
 def test_declared_params_are_the_params_read(
-    ran: tuple[dict[str, Ran], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ran: tuple[dict[str, StageRun], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Each section that is loaded gets its dotted key, and each of its fields that is read is noted.
     results, done = ran
     read: set[str] = set()
     keys: dict[int, str] = {}  # of each section that was loaded, by identity
@@ -243,16 +244,16 @@ def test_what_dvc_makes_us_repeat_names_every_model() -> None:
         f"models/{model}/model.tflite" for model in models
     }
     drawn: dict[str, set[str]] = {}
-    for title, chart in (
-        named for entry in wiring["plots"] if isinstance(entry, dict) for named in entry.items()
-    ):
+    charts = [item for entry in wiring["plots"] if isinstance(entry, dict) for item in entry.items()]
+    for title, chart in charts:
+        measure, _, _ = title.partition(",")
         for file in chart["y"]:
-            drawn.setdefault(title.partition(",")[0], set()).add(Path(file).parent.name)
+            drawn.setdefault(measure, set()).add(Path(file).parent.name)
     assert drawn == dict.fromkeys(["Log loss", "Accuracy", "Confusion"], models)
 
 
 def test_no_name_that_a_user_gives_reaches_the_shell() -> None:
-    """DVC quotes nothing that it puts into a command: the models' names, of dvc.yaml, are code."""
+    """DVC inserts values into commands unquoted: only models' names may be, which dvc.yaml itself defines."""
     wiring = read_mapping(REPOSITORY / "dvc.yaml")
     stages = wiring["stages"].values()
     assert set(re.findall(r"\$\{.*?\}", " ".join(stage["cmd"] for stage in stages))) == {"${item.model}"}
@@ -260,8 +261,8 @@ def test_no_name_that_a_user_gives_reaches_the_shell() -> None:
     assert all(re.fullmatch("[a-z][a-z0-9_]*", model) for model in MODELS)
 
 
-def test_lock_is_true_of_code_params_and_metrics(repo: Repo) -> None:
-    """Where an output isn't at hand (a fresh clone) it can't be compared; nothing else may differ."""
+def test_dvc_lock_matches_code_params_and_metrics(repo: Repo) -> None:
+    """``dvc status`` finds nothing changed; outputs that are missing, as in a fresh clone, do not count."""
     untrue = [
         (stage, kind, path, state)
         for stage, changes in repo.status().items()

@@ -1,8 +1,8 @@
 """The commands of .github/workflows, run here as GitHub's runners would.
 
-GitHub itself can't be reached: ``gh`` is a stand-in that keeps its arguments. What installs packages or runs
-the tests is not run, because it would take an hour and call this test again: its files, its make targets and
-its options are checked.
+GitHub itself can't be reached: ``gh`` is a stand-in that keeps its arguments. Steps that install packages or
+run the tests are not run: that would take an hour, and call this test again. Of these, the files, targets and
+options are checked.
 """
 
 import os
@@ -27,7 +27,7 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
-def is_run(step: dict[str, Any]) -> bool:
+def runs_here(step: dict[str, Any]) -> bool:
     return not step["run"].startswith((".ci/", "make ", "python -m pip", "python -m pytest"))
 
 
@@ -44,7 +44,7 @@ def test_the_comparison_is_in_the_summary_and_in_a_comment(tmp_path: Path) -> No
     (programs / "gh").chmod(0o755)
     given = {"GITHUB_STEP_SUMMARY": str(summary), "RUNNER_TEMP": str(tmp_path)}
     path = f"{programs}{os.pathsep}{PATH}"
-    for step in filter(is_run, STEPS):
+    for step in filter(runs_here, STEPS):
         assert "${{" not in step["run"], "a title of a pull request could be run: give it as env"
         values = given | dict.fromkeys(step.get("env", {}), "1")
         run("bash", "-eo", "pipefail", "-c", step["run"], cwd=folder, PATH=path, **values)
@@ -54,14 +54,15 @@ def test_the_comparison_is_in_the_summary_and_in_a_comment(tmp_path: Path) -> No
     assert (tmp_path / "gh").read_text().strip() == words
 
 
-@pytest.mark.parametrize("command", [step["run"] for step in STEPS if not is_run(step)])
-def test_what_takes_long_is_there(command: str) -> None:
+@pytest.mark.parametrize("command", [step["run"] for step in STEPS if not runs_here(step)])
+def test_files_targets_and_options_of_long_steps_exist(command: str) -> None:
     if command.startswith(".ci/"):
         assert os.access(REPOSITORY / command, os.X_OK)
     elif command.startswith("make "):
         run(*command.split(), "--dry-run", cwd=REPOSITORY)
     elif command.startswith("python -m pip"):
         readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+        # The README has the same command with another file.
         assert command.replace("requirements/test.txt", "requirements/plots.txt") in readme
     else:
         run("bash", "-c", f"{command} --collect-only tests/test_makefile.py", cwd=REPOSITORY, PATH=PATH)

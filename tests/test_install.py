@@ -22,7 +22,7 @@ def test_the_way_without_make(first: str, tmp_path: Path) -> None:
     (commands,) = re.findall(rf"```sh\n({first}.*?)```", readme, re.DOTALL)
     commands = commands.replace("--python 3.12", f"--python {sys.executable}").replace(" --open", "")
     folder = clone(tmp_path)
-    # The programs of this environment come last: python is its own, uv the one that is there.
+    # The commands put the clone's .venv before this PATH: python is the clone's, uv this environment's.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run("bash", "-ec", commands, cwd=folder, PATH=path, VIRTUAL_ENV=None)
     assert (folder / "report/index.html").is_file()

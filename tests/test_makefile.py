@@ -1,4 +1,4 @@
-"""The answers of make before it has an environment, where systems differ."""
+"""What make prints and would run: Python's version, pip's settings, git, packages, recipes."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def make(*words: str, cwd: Path, **environment: str) -> "subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("found", [(3, 10, 9), (3, 14, 0)])
-def test_a_python_that_the_packages_lack_is_named(found: tuple[int, ...], project: Path) -> None:
+def test_a_python_that_the_packages_do_not_support_is_reported(found: tuple[int, ...], project: Path) -> None:
     (project / ".venv/installed").unlink()
     name = ".".join(map(str, found))
     (project / "sitecustomize.py").write_text(
@@ -57,7 +57,7 @@ def test_the_environment_of_another_checkout_is_made_anew(project: Path) -> None
     assert "venv --clear" in lines
 
 
-def test_no_git_and_no_commit_are_one_line(project: Path) -> None:
+def test_no_git_and_no_commit_are_an_error_of_one_line(project: Path) -> None:
     line = "error: git has no commit of this folder, which DVC needs; git init && git add --all && git commit"
     assert make("run", cwd=project).stderr.startswith(line)
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)

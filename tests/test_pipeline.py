@@ -29,7 +29,7 @@ ALL = {
 
 
 def run(*words: str, cwd: Path, **environment: str | None) -> str:
-    """Standard output and error of a command that must succeed; None takes a variable away."""
+    """Standard output and error of a command that must succeed; a variable that is None is removed."""
     process = subprocess.run(
         words,
         cwd=cwd,
@@ -113,7 +113,7 @@ def test_a_change_runs_what_it_touches(
         assert stages_run(dvc("repro", cwd=project)) == expected
     finally:
         path.write_text(before)
-    # Back to what was run before, DVC's cache has everything.
+    # With the old text back, DVC takes all outputs from its cache.
     assert stages_run(dvc("repro", cwd=project)) == set()
 
 
@@ -123,7 +123,7 @@ def outputs(project: Path) -> dict[Path, bytes]:
     return {path.relative_to(project): path.read_bytes() for path in files if path.is_file()}
 
 
-def test_after_a_failed_run_the_last_good_outputs_come_back(project: Path) -> None:
+def test_dvc_checkout_restores_the_outputs_after_a_failed_run(project: Path) -> None:
     before = outputs(project)
     params = project / "params.yaml"
     good = params.read_text()
@@ -162,7 +162,7 @@ def test_curves_grow_while_a_training_runs_and_an_edit_ends_it(project: Path, tm
     finally:
         params.write_text(good)
         status = process.wait(timeout=120)
-    assert status
+    assert status != 0
     assert "params.yaml, train.dnn: edited while this stage ran" in (tmp_path / "log").read_text()
     assert lock.read_bytes() == recorded
     assert stages_run(dvc("repro", cwd=project)) == set()
@@ -197,7 +197,7 @@ def test_make_run_leaves_what_dvc_repro_leaves(project: Path, tmp_path: Path) ->
 
 @pytest.mark.mnist
 def test_the_numbers_of_the_course_hold(mnist: Path, tmp_path: Path) -> None:
-    """The tolerances are of the course's own figures (docs/course.md); a seed moves each by less."""
+    """The numbers are the course's (docs/course.md); the tolerances are wider than the spread of seeds."""
     folder = clone(tmp_path)
     dvc("exp", "run", "-S", "data.source=mnist", cwd=folder, DIGITS_MIRROR=str(mnist))
     data = json.loads((folder / "metrics/data.json").read_text())

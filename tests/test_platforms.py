@@ -49,12 +49,12 @@ def assert_works_as_usual(folder: Path, usual: Path, **environment: str | None) 
 
 
 def test_no_home_and_a_locale_of_ascii(usual: Path, tmp_path: Path) -> None:
-    """Without Python's own ways out of such a locale: ASCII is all that files and streams take by default."""
+    """Without UTF-8 mode and locale coercion, files and streams are ASCII where the code sets no encoding."""
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     assert_works_as_usual(checkout(tmp_path), usual, HOME=None, **plain)
 
 
-def test_a_path_of_spaces_quotes_and_letters_and_settings_for_other_work(usual: Path, tmp_path: Path) -> None:
+def test_an_unusual_path_and_settings_of_other_tools_change_nothing(usual: Path, tmp_path: Path) -> None:
     folder = tmp_path / """it's "mine" $HOME `x` & ключ 數 %20 #1"""
     keras, temporary = tmp_path / ".keras", tmp_path / ("long" * 30)
     for made in (folder, keras, temporary):

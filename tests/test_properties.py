@@ -1,4 +1,4 @@
-"""CSV in any size, spelling or damage gives the right arrays or an error of one line."""
+"""CSV of any size, with numbers in any spelling, or damaged: the right arrays or an error of one line."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from digits.core.examples import Examples
 from digits.split.parsing import _integer
 from tests import tiny
 
-# The same examples each time, so that a test that fails does so everywhere; each writes its own files anew.
+# derandomize: the same examples everywhere. Each overwrites its files, so that they can share tmp_path.
 CHECKED = settings(
     derandomize=True,
     deadline=None,
@@ -44,16 +44,16 @@ WAYS_TO_WRITE = ["{}", "{}.0", "{}.", " {}", "{} ", "\t{}", "{:03d}", "+{}", "{:
 
 
 @st.composite
-def csv_file(draw: st.DrawFn, of: Examples, label_column: str) -> bytes:
+def csv_file(draw: st.DrawFn, examples: Examples, label_column: str) -> bytes:
     """The examples as a person or a program may write them."""
     ways = draw(st.lists(st.sampled_from(WAYS_TO_WRITE), min_size=1, max_size=7))
     end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     lines = [draw(st.sampled_from(["", "", "\n", " \n"]))]
     for number, (image, label) in enumerate(
-        zip(of.images.reshape(len(of), -1).tolist(), of.labels.tolist(), strict=True)
+        zip(examples.images.reshape(len(examples), -1).tolist(), examples.labels.tolist(), strict=True)
     ):
         values = [label, *image] if label_column == "first" else [*image, label]
-        fields = [ways[(number + at) % len(ways)].format(value) for at, value in enumerate(values)]
+        fields = [ways[(number + column) % len(ways)].format(value) for column, value in enumerate(values)]
         lines.append(",".join(fields) + "\n" + draw(st.sampled_from(["", "", "\n", "\t \n"])))
     text = "".join(lines)
     if draw(st.booleans()):
@@ -73,14 +73,14 @@ def test_csv_reads_back_however_it_is_written(
 
 @st.composite
 def damaged(draw: st.DrawFn, content: bytes) -> bytes:
-    """One place of the content replaced."""
+    """The content with one place replaced."""
     start, end = sorted(draw(st.tuples(*[st.integers(0, len(content))] * 2)))
     extra = st.sampled_from([b"", b"\0", b"\xff", b"\n", b"\r", b",", b";", b'"', b"-1", b".5", b"256"])
     return content[:start] + draw(extra | st.binary(max_size=4)) + content[end:]
 
 
 def plainly_read_csv(content: bytes) -> NDArray[np.float64]:
-    """The file's numbers, by Python's own means; what is none raises."""
+    """The file's numbers, read by plain Python; a field that is no number raises ValueError."""
     lines = io.StringIO(content.decode("utf-8-sig", "replace"), newline=None)
     return np.array([[float(field.strip()) for field in line.split(",")] for line in lines if line.strip()])
 
@@ -114,7 +114,7 @@ FIELDS = [
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_pandas_and_the_slow_reader_agree_on_each_field(tmp_path: Path, field: str) -> None:
+def test_pandas_and_integer_accept_the_same_fields(tmp_path: Path, field: str) -> None:
     source = tiny.csv_source(tiny.examples(1, size=(1, 2), pixel_maximum=255), header=False)
     (tmp_path / "train.csv").write_bytes(f"0,1,2\n1,{field},3\n".encode())
     value = _integer(field)

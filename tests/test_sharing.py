@@ -24,26 +24,26 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def git(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Bare, as on a server: out of a working tree DVC would take the outputs from its cache."""
+def bare_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The path of a bare clone, as on a server: DVC would take outputs from the cache of a working tree."""
     folder = str(tmp_path_factory.mktemp("git"))
     run("git", "clone", "--quiet", "--bare", str(repository), folder, cwd=repository)
     return folder
 
 
-def test_after_a_pull_nothing_runs(repository: Path, git: str, tmp_path: Path) -> None:
-    """For another person, who has no data and no cache at first."""
+def test_after_a_pull_nothing_runs(repository: Path, bare_repository: str, tmp_path: Path) -> None:
+    """A second person clones the repository, without data and without a cache."""
     folder = tmp_path / "clone"
-    run("git", "clone", "--quiet", git, str(folder), cwd=tmp_path)
+    run("git", "clone", "--quiet", bare_repository, str(folder), cwd=tmp_path)
     assert not (folder / "models").exists()
     dvc("pull", cwd=folder)
     assert outputs(folder) == outputs(repository)
     assert stages_run(dvc("repro", cwd=folder)) == set()
 
 
-def test_a_model_by_its_version(repository: Path, git: str, tmp_path: Path) -> None:
-    """Where there is no DVC repository, and nothing of the pipeline."""
+def test_a_model_by_its_version(repository: Path, bare_repository: str, tmp_path: Path) -> None:
+    """``dvc artifacts get`` works in an empty folder."""
     expected = (repository / "models/dnn/model.tflite").read_bytes()
     for name, version in (("versioned", ["--rev", "v1.0.0"]), ("latest", [])):
-        dvc("artifacts", "get", git, "dnn", *version, "--out", name, cwd=tmp_path)
+        dvc("artifacts", "get", bare_repository, "dnn", *version, "--out", name, cwd=tmp_path)
         assert (tmp_path / name).read_bytes() == expected

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 
 def spans(filled: Any) -> list[slice]:
-    """Return the begin and the end of each run of true values."""
+    """A slice for each unbroken sequence of true values."""
     edges = np.flatnonzero(np.diff(filled, prepend=False, append=False))
     return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
 
 
 def tiles(ax: Axes) -> dict[tuple[int, int], NDArray[np.float32]]:
-    """The pictures by their left and top edge, row by row: what white lines set apart."""
+    """The pictures of a mosaic by their left and top pixel, row by row; lines of NaN separate them."""
     (image,) = ax.get_images()
     mosaic: NDArray[np.float32] = np.ma.filled(np.ma.asarray(image.get_array()), np.nan)
     height, width = mosaic.shape

@@ -1,4 +1,4 @@
-"""Tiny data, seeded: examples, and the published files and settings that stand for them."""
+"""Small random data with fixed seeds: examples, and the files, sources and recipes that tests make of it."""
 
 from pathlib import Path
 
@@ -35,8 +35,8 @@ def assert_same(found: Examples, expected: Examples) -> None:
     assert (found.pixel_maximum, found.class_names) == (expected.pixel_maximum, expected.class_names)
 
 
-def csv_bytes(of: Examples) -> bytes:
-    table = np.column_stack([of.labels, of.images.reshape(len(of), -1)])
+def csv_bytes(examples: Examples) -> bytes:
+    table = np.column_stack([examples.labels, examples.images.reshape(len(examples), -1)])
     return b"".join(b",".join(b"%d" % value for value in row) + b"\n" for row in table.tolist())
 
 
@@ -48,26 +48,26 @@ def source_file(*urls: str, **more: object) -> SourceFile:
     return SourceFile.model_validate({"urls": list(urls), **more})
 
 
-def source(kind: str, of: Examples, /, **more: object) -> Source:
-    """The description of a source of that format for files that have ``of`` in them."""
+def source(kind: str, examples: Examples, /, **more: object) -> Source:
+    """A data source in the format ``kind``, whose files hold the examples; ``more`` sets other keys."""
     entry = {
         "title": "Tiny",
         "format": kind,
-        "height": of.height,
-        "width": of.width,
-        "pixel_maximum": of.pixel_maximum,
-        "class_names": list(of.class_names),
+        "height": examples.height,
+        "width": examples.width,
+        "pixel_maximum": examples.pixel_maximum,
+        "class_names": list(examples.class_names),
     }
     described: Source = FORMATS[kind].model_validate(entry | more)
     return described
 
 
-def csv_source(of: Examples, **more: object) -> Source:
-    return source("csv", of, **{"files": {"train": {"urls": ["train.csv"]}}, **more})
+def csv_source(examples: Examples, **more: object) -> Source:
+    return source("csv", examples, **{"files": {"train": {"urls": ["train.csv"]}}, **more})
 
 
-def idx_source(of: Examples, **more: object) -> Source:
-    return source("idx", of, **{"files": {"train_images": "images", "train_labels": "labels"}, **more})
+def idx_source(examples: Examples, **more: object) -> Source:
+    return source("idx", examples, **{"files": {"train_images": "images", "train_labels": "labels"}, **more})
 
 
 def read(folder: Path, source: Source) -> Examples:
@@ -78,7 +78,7 @@ def read(folder: Path, source: Source) -> Examples:
 
 
 def use_source(root: Path, entry: Source) -> Path:
-    """Name it ``mine`` in ``root``, and in its params.yaml; the folder for its files."""
+    """Write the source ``mine`` into ``root``, choose it in params.yaml, and return its folder."""
     folder, params = root / "data/sources/mine", root / "params.yaml"
     folder.mkdir(parents=True)
     text = yaml.safe_dump(entry.model_dump(exclude_unset=True), allow_unicode=True)
@@ -88,7 +88,7 @@ def use_source(root: Path, entry: Source) -> Path:
 
 
 def recipe(**changes: object) -> Recipe:
-    """A linear classifier's short training by plain gradient descent, but for ``changes``."""
+    """The recipe of a linear classifier's short training by plain gradient descent, with ``changes``."""
     plain: dict[str, object] = {
         "hidden_units": [],
         "dropout": 0.0,

@@ -12,7 +12,7 @@ import pytest
 from digits.cli.app import EXTRAS, app, run, sweep
 from tests.conftest import REPOSITORY
 
-VERBS = sorted(
+COMMANDS = sorted(
     str(command.callback.__name__) for command in app.registered_commands if command.callback is not None
 )
 
@@ -28,19 +28,19 @@ def digits(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]
     )
 
 
-def test_help_names_every_verb() -> None:
-    assert " ".join(VERBS) == "compare experiments metrics plots predict recipe repeat report verify"
+def test_help_names_every_command() -> None:
+    assert " ".join(COMMANDS) == "compare experiments metrics plots predict recipe repeat report verify"
     process = digits("-h")
     assert process.returncode == 0
-    for verb in VERBS:
-        assert f" {verb} " in process.stdout
+    for command in COMMANDS:
+        assert f" {command} " in process.stdout
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_that_imports_nothing_heavy(verb: str) -> None:
-    process = digits(verb, "--help", PYTHONPROFILEIMPORTTIME="1")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_imports_nothing_heavy(command: str) -> None:
+    process = digits(command, "--help", PYTHONPROFILEIMPORTTIME="1")
     assert process.returncode == 0
-    assert f"digits {verb}" in process.stdout
+    assert f"digits {command}" in process.stdout
     imported = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines()}
     assert "typer" in imported
     assert not imported & {"numpy", "dvc", "tensorflow", "matplotlib", "pandas", "onnx", "jinja2"}
@@ -73,7 +73,7 @@ def test_the_command_of_another_checkout_is_refused(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    "command", [*VERBS, *(f"sweep {command.name}" for command in sweep.registered_commands)]
+    "command", [*COMMANDS, *(f"sweep {command.name}" for command in sweep.registered_commands)]
 )
 def test_outside_a_checkout_it_is_said_what_to_do(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,7 +97,7 @@ def test_a_model_is_given_by_name_or_by_file(monkeypatch: pytest.MonkeyPatch) ->
         run()
 
 
-def test_a_package_that_only_some_verbs_need_is_named() -> None:
+def test_a_missing_package_that_only_some_commands_need_is_reported() -> None:
     code = "import sys; sys.modules['vl_convert'] = None; from digits.cli.app import run; run()"
     command = [sys.executable, "-c", code, "plots"]
     process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)

@@ -22,15 +22,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished(tmp_path_factory.mktemp("cards"), class_names=NAMES, entry=entry)
 
 
-def written(root: Path, model: str) -> tuple[dict[str, Any], str]:
-    """The card's front matter and its text."""
+def write_and_read(root: Path, model: str) -> tuple[dict[str, Any], str]:
+    """Write the cards; return the front matter and the text of one."""
     write_cards(read_results(root), root)
     _, front, text = (root / f"report/{model}.md").read_text(encoding="utf-8").split("---\n", 2)
     return yaml.safe_load(front), text
 
 
 def test_the_front_matter_is_what_the_hub_reads(root: Path) -> None:
-    front, _ = written(root, "dnn")
+    front, _ = write_and_read(root, "dnn")
     scores = load_scores(root / "predictions/dnn/scores.json")["test"].metrics
     assert (front["pipeline_tag"], front["library_name"]) == ("image-classification", "keras")
     assert front["license"] == "unknown"
@@ -48,7 +48,7 @@ def test_the_front_matter_is_what_the_hub_reads(root: Path) -> None:
     [("linear", "(multinomial logistic regression)"), ("dnn", "network of 16 and 8 hidden units (ReLU)")],
 )
 def test_the_text_names_kind_classes_metrics_and_limits(model: str, kind: str, root: Path) -> None:
-    _, text = written(root, model)
+    _, text = write_and_read(root, model)
     scores = load_scores(root / f"predictions/{model}/scores.json")["test"]
     accuracy, (low, high) = scores.metrics["accuracy"], scores.accuracy_interval
     assert kind in text
@@ -64,13 +64,13 @@ def test_the_text_names_kind_classes_metrics_and_limits(model: str, kind: str, r
 def test_digits_are_not_for_cheques(tmp_path: Path) -> None:
     entry = {"title": "Digits", "licence": "CC0"}
     folder = finished(tmp_path, class_names=tuple("0123456789"), entry=entry, linear={})
-    front, text = written(folder, "linear")
+    front, text = write_and_read(folder, "linear")
     assert "**Not for cheques, post codes, exams" in text
     assert front["license_name"] == "cc0"
     assert "handwritten-digits" in front["tags"]
 
 
-def test_results_of_several_runs_are_said_to_be(root: Path) -> None:
+def test_the_card_warns_about_results_of_several_runs(root: Path) -> None:
     results = replace(read_results(root), mixed="not all of one run: a_b changed")
     assert "**Careful: not all of one run: a\\_b changed.**" in card(results.models[0], results)
 

@@ -84,7 +84,7 @@ def cloned(repository: Path, folder: Path, *options: str) -> Path:
         ("other", 0, "other data", "other data"),
     ],
 )
-def test_revisions(
+def test_two_revisions_are_compared(
     after: str, status: int, tested: str, untested: str, repository: Path, capsys: Capture
 ) -> None:
     assert run("base", after, repository, "worse") == status
@@ -108,7 +108,7 @@ def test_without_dvcs_cache(repository: Path, tmp_path: Path, capsys: Capture) -
         assert "brier_score" not in printed
 
 
-def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
+def test_the_workspace_and_an_experiment_are_compared(copy: Path, capsys: Capture) -> None:
     dvc(copy, "exp", "run", "--name", "tried", "-S", "wrong=90")
     for after in ("workspace", "tried"):
         assert run("base", after, copy, "worse", style="markdown") == 1
@@ -130,7 +130,7 @@ def test_the_workspace_and_an_experiment(copy: Path, capsys: Capture) -> None:
         ("predictions/m/scores.json", "{}", "predictions/m/scores.json at workspace: damaged"),
     ],
 )
-def test_a_damaged_file_is_named(file: str, content: str, message: str, copy: Path) -> None:
+def test_a_damaged_file_is_reported(file: str, content: str, message: str, copy: Path) -> None:
     (copy / file).unlink()
     (copy / file).write_text(content)
     with pytest.raises(InputError) as caught:
@@ -150,7 +150,7 @@ def test_a_damaged_file_is_named(file: str, content: str, message: str, copy: Pa
         ),
     ],
 )
-def test_a_revision_without_results(
+def test_a_revision_without_results_is_refused(
     revision: str, models: tuple[str, str] | None, message: str, repository: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -183,7 +183,7 @@ def test_a_project_in_a_folder_of_a_larger_repository(
     git(tmp_path, "init", "--quiet")
     commit(tmp_path, "import")
     assert run("HEAD", "workspace", folder, "worse", style="table") == 0
-    # 12 with those of DVC's cache, for both.
+    # 6 metrics × 2 splits: DVC's cache has all metrics of both.
     assert "No parameter changed.\n\n12 of 12 figures did not change." in capsys.readouterr().out
 
 
@@ -195,7 +195,7 @@ def test_a_project_in_a_folder_of_a_larger_repository(
         lambda root: experiments.main("table", root=root),
     ],
 )
-def test_a_repository_of_another_user(
+def test_a_repository_of_another_user_is_refused(
     command: Callable[[Path], int], repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")

@@ -31,7 +31,7 @@ def results(name: str, right: np.ndarray, **other: Any) -> Results:
 
 
 def compared(lost: int, won: int, before: dict[str, Any] | None = None, **after: Any) -> Comparison:
-    """Two results on 1,000 images, of which so many answers turned wrong and right."""
+    """Compare results on 1,000 images: ``lost`` answers became wrong, ``won`` became right."""
     table = np.repeat([[1, 1], [1, 0], [0, 1], [0, 0]], (900 - lost - won, lost, won, 100), axis=0) == 1
     return compare(results("before", table[:, 0], **(before or {})), results("after", table[:, 1], **after))
 
@@ -67,7 +67,7 @@ LOSS = {"log_loss": 0.3}
         ({}, LOSS | {"brier_score": 0.2}, ["not tested"]),  # the Brier score isn't in git
     ],
 )
-def test_figures_that_one_revision_lacks(before: Any, after: Any, expected: list[str]) -> None:
+def test_metrics_that_one_revision_lacks(before: Any, after: Any, expected: list[str]) -> None:
     comparison = compared(0, 0, {"metrics": {TEST: before}}, metrics={TEST: after})
     assert verdicts(comparison) == expected
     assert len(comparison.failures("worse")) == expected.count("gone")
@@ -105,12 +105,12 @@ COMPARISON = Comparison("before", "after", {}, CHANGES)
         ("log_loss > 9", ["linear"]),  # gone, so not held
     ],
 )
-def test_conditions(condition: str, models: list[str]) -> None:
+def test_a_condition_gives_the_changes_that_fail(condition: str, models: list[str]) -> None:
     assert [change.model for change in COMPARISON.failures(condition)] == models
 
 
 @pytest.mark.parametrize("condition", ["accuracy < 1.2.3", "train/accuracy < 0.9"])
-def test_bad_conditions(condition: str) -> None:
+def test_bad_conditions_are_refused(condition: str) -> None:
     with pytest.raises(
         InputError, match=f"--fail-if: expected 'worse', .* found '{condition}'. .* test/accuracy"
     ):

@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def write(root: Path, models: dict[str, tuple[float, float, float]], **params: Any) -> None:
-    """The files of a run: the models' accuracy and log loss on validation, and their accuracy on test.
+    """Write the files of a run: the models' accuracy and log loss on validation, and their accuracy on test.
 
     ``params`` are those of ``data``, or of a model.
     """
@@ -51,7 +51,7 @@ def dvc_experiment(root: Path, name: str) -> None:
     git(root, "reset", "--hard", base)
 
 
-def test_each_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_experiment_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(root, {"linear": (0.8, 0.5, 0.8), "dnn": (0.9, 0.4, 0.88)})
     commit(root, "experiment: the first | of four\n\nMore words.")
     write(root, {"linear": (0.8, 0.5, 0.8), "dnn": (0.9, 0.3, 0.87)}, dnn={"dropout": 0.3, "units": [5, 4]})
@@ -93,7 +93,7 @@ def test_each_says_what_it_changed(root: Path, capsys: pytest.CaptureFixture[str
     assert r"| the first \| of four | mnist | linear<br>dnn | 0.8000<br>0.9000 |" in " ".join(line.split())
 
 
-def test_one_on_a_merged_branch_is_compared_with_what_led_to_it(
+def test_an_experiment_on_a_merged_branch_is_compared_with_what_led_to_it(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(root, {"m": (0.7, 0.5, 0.5)})
@@ -116,7 +116,7 @@ def test_one_on_a_merged_branch_is_compared_with_what_led_to_it(
     assert not changes[above].startswith("against")
 
 
-def test_what_was_run_again_is_shown_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_experiment_run_again_is_shown_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for accuracy, dropout, name in ((0.8, 0.0, "a"), (0.7, 0.1, "b"), (0.9, 0.0, "a"), (0.6, 0.2, "b")):
         write(root, {"m": (accuracy, 0.5, 0.5)}, m={"dropout": dropout})
         commit(root, f"experiment: {name}")

@@ -14,13 +14,13 @@ from digits.core.examples import Examples
 from digits.core.model_input import ModelInput
 from digits.core.params import load_params
 from digits.train.framing import measure_framing
-from tests.cli.test_predict import TAKES, stroke
+from tests.cli.test_predict import MODEL_INPUT, stroke
 from tests.conftest import REPOSITORY
 
 
-def framed(picture: Image.Image, takes: ModelInput = TAKES) -> NDArray[np.uint8]:
+def framed(picture: Image.Image, model_input: ModelInput = MODEL_INPUT) -> NDArray[np.uint8]:
     """The image that a network sees; there is ink in it."""
-    found = frame(picture, takes)
+    found = frame(picture, model_input)
     assert found is not None
     return found.image
 
@@ -32,7 +32,7 @@ def extent(image: NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
 
 def test_ink_is_scaled_to_the_box_and_centred() -> None:
-    found = frame(stroke(), TAKES)
+    found = frame(stroke(), MODEL_INPUT)
     assert found is not None
     assert extent(found.image) == (4, 10, 24, 17)  # 60 × 20 pixels of ink
     assert found.image.max() == 255
@@ -50,7 +50,7 @@ def test_ink_is_scaled_to_the_box_and_centred() -> None:
 def test_colours_and_polarity_do_not_matter(
     ink: tuple[int, int, int], paper: tuple[int, int, int], polarity: str
 ) -> None:
-    found = frame(stroke(ink=ink, paper=paper), TAKES)
+    found = frame(stroke(ink=ink, paper=paper), MODEL_INPUT)
     assert found is not None
     assert_array_equal(found.image, framed(stroke()))
     assert found.note.startswith(polarity)
@@ -59,7 +59,7 @@ def test_colours_and_polarity_do_not_matter(
 def test_transparent_ground_is_paper() -> None:
     picture = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
     picture.paste((0, 0, 0, 255), (20, 10, 30, 50))
-    found = frame(picture, TAKES)
+    found = frame(picture, MODEL_INPUT)
     assert found is not None
     assert found.note.startswith("opaque on transparent; ink of 10 × 40")
 
@@ -76,13 +76,13 @@ def test_a_heavy_side_is_moved_to_the_middle() -> None:
 def test_a_picture_of_the_networks_own_size_is_taken_as_it_is(paper: int) -> None:
     image = np.zeros((28, 28), np.uint8)
     image[3:9, 5:7] = np.arange(12, dtype=np.uint8).reshape(6, 2) * 20
-    found = frame(Image.fromarray(np.abs(image.astype(int) - paper).astype(np.uint8)), TAKES)
+    found = frame(Image.fromarray(np.abs(image.astype(int) - paper).astype(np.uint8)), MODEL_INPUT)
     assert found is not None
     assert_array_equal(found.image, image)
 
 
 def test_a_blank_picture_has_no_ink() -> None:
-    assert frame(stroke(ink=(250, 250, 250)), TAKES) is None
+    assert frame(stroke(ink=(250, 250, 250)), MODEL_INPUT) is None
 
 
 def seven(left: int = 75) -> NDArray[np.uint8]:
@@ -114,7 +114,7 @@ PHOTOS = {
 
 @pytest.mark.parametrize("photo", PHOTOS)
 def test_a_photo_is_framed_as_a_drawing(photo: str) -> None:
-    found = frame(Image.fromarray(PHOTOS[photo].astype(np.uint8)), TAKES)
+    found = frame(Image.fromarray(PHOTOS[photo].astype(np.uint8)), MODEL_INPUT)
     assert found is not None
     assert not found.warnings
     assert np.corrcoef(found.image.ravel(), framed(Image.fromarray(seven())).ravel())[0, 1] > 0.95
@@ -129,33 +129,33 @@ def test_a_photo_is_framed_as_a_drawing(photo: str) -> None:
     ],
 )
 def test_what_is_not_one_whole_digit_has_a_warning(picture: NDArray[np.uint8], warning: str) -> None:
-    found = frame(Image.fromarray(picture), TAKES)
+    found = frame(Image.fromarray(picture), MODEL_INPUT)
     assert found is not None
     assert found.warnings == (warning,)
 
 
 def read(path: Path, rows: int) -> Examples:
     table = np.loadtxt(path, np.uint8, delimiter=",", max_rows=rows)
-    return Examples(table[:, 1:].reshape(-1, 28, 28), table[:, 0], 255, TAKES.class_names)
+    return Examples(table[:, 1:].reshape(-1, 28, 28), table[:, 0], 255, MODEL_INPUT.class_names)
 
 
 @pytest.mark.mnist
 @pytest.mark.slow
-def test_redrawn_digits_are_read_as_well(mnist: Path) -> None:
+def test_redrawn_digits_are_classified_almost_as_accurately(mnist: Path) -> None:
     """MNIST's own test images enlarged, shifted, recoloured, inverted and as JPEG: at most 0.02 worse."""
     from digits.train.training import train
 
     examples, tested = read(mnist / "mnist_train_small.csv", 7_500), read(mnist / "mnist_test.csv", 1_000)
     recipe = load_params(REPOSITORY).recipe("dnn").model_copy(update={"snapshots": []})
-    model, takes = train(recipe, examples, tested).model, measure_framing(examples)
-    redrawn = np.array([framed_again(image, number, takes) for number, image in enumerate(tested.images)])
+    model, model_input = train(recipe, examples, tested).model, measure_framing(examples)
+    redrawn = np.array([framed_again(image, seed, model_input) for seed, image in enumerate(tested.images)])
     found = [model(images.astype(np.float32)).numpy().argmax(axis=1) for images in (tested.images, redrawn)]
     accuracy = [float((labels == tested.labels).mean()) for labels in found]
     assert accuracy[0] > 0.92
     assert accuracy[1] > accuracy[0] - 0.02
 
 
-def framed_again(image: NDArray[np.uint8], seed: int, takes: ModelInput) -> NDArray[np.uint8]:
+def framed_again(image: NDArray[np.uint8], seed: int, model_input: ModelInput) -> NDArray[np.uint8]:
     """The image as somebody may have drawn and saved it, framed."""
     random = np.random.default_rng(seed)
     side = int(28 * random.uniform(2, 8))
@@ -169,4 +169,4 @@ def framed_again(image: NDArray[np.uint8], seed: int, takes: ModelInput) -> NDAr
     painted = np.rint(paper + canvas[..., None] * (colour - paper)).astype(np.uint8)
     jpeg = io.BytesIO()
     Image.fromarray(painted).save(jpeg, "JPEG", quality=int(random.integers(50, 95)))
-    return framed(Image.open(jpeg), takes)
+    return framed(Image.open(jpeg), model_input)

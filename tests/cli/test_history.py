@@ -50,7 +50,7 @@ def test_compare_agrees_with_metrics_diff(fresh: Path) -> None:
     assert set(compared["params"]) == set(dvc("params", "diff", *revisions, cwd=fresh)["params.yaml"])
 
 
-def test_the_reader_finds_the_story(fresh: Path) -> None:
+def test_the_accuracy_rises_from_experiment_to_experiment(fresh: Path) -> None:
     found = {experiment.name: experiment for experiment in read_experiments(fresh)[0]}  # the newest wins
     baseline, tuned = (found[name].models["linear"]["test_accuracy"] for name in LINEAR)
     course, *_, wider = (found[name].models["dnn"]["test_accuracy"] for name in DNN)

@@ -33,16 +33,16 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_numbers_are_those_of_the_files(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(root=root) == 0
-    splits, heads, line, *rows, empty, counts = capsys.readouterr().out.splitlines()
+    splits, header, line, *rows, empty, counts = capsys.readouterr().out.splitlines()
     assert splits.split() == ["model", *["validation"] * 2, *["test"] * 2]
-    assert heads.split() == ["accuracy", "log", "loss"] * 2
+    assert header.split() == ["accuracy", "log", "loss"] * 2
     assert [row.split() for row in rows] == [
         [model, *(f"{value - lower:.4f}" for lower in (0, 1) for value in figures.values())]
         for model, figures in MODELS.items()
     ]
     assert (set(line), empty) == ({"-", " "}, "")
     assert counts == "digits: 60,000 train, 40 validation, 30 test images"
-    assert max(map(len, (splits, heads, line, *rows, counts))) <= 100
+    assert max(map(len, (splits, header, line, *rows, counts))) <= 100
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from digits.cli.plots import main
 from digits.core.errors import InputError
-from tests.browser import needs_browser, opened
+from tests.browser import skip_without_chromium, visit
 from tests.conftest import REPOSITORY
 from tests.finished import commit, dvc, git
 
@@ -20,7 +20,7 @@ PLOTS = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["p
 CHARTS: dict[str, dict[str, Any]] = dict(
     item for plot in PLOTS if isinstance(plot, dict) for item in plot.items()
 )
-#: The first of which differs between the revisions; both are wider than the page.
+#: other.png differs between the revisions, same.png does not; both are wider than the page.
 FIGURES = ["plots/data/other.png", "plots/data/same.png"]
 #: A person may name a class as they like; the second would end the script that it stands in.
 CLASSES = ["a", "</script><b>"]
@@ -36,22 +36,22 @@ DRAWN = """() => [...document.querySelectorAll(".vega-embed svg.marks")].map(cha
 ])"""
 
 
-def confused(how: dict[str, Any]) -> bool:
-    return str(how.get("template", "")).startswith("confusion")
+def is_confusion(chart: dict[str, Any]) -> bool:
+    return str(chart.get("template", "")).startswith("confusion")
 
 
 def write_outputs(root: Path, change: int) -> list[str]:
-    """A file for each that a plot reads, by ``change``; what a stage would name as its outputs."""
+    """Write the files that plots read, with values that depend on ``change``; return the outputs' paths."""
     tables: dict[str, dict[Any, Any]] = {}
-    for how in CHARTS.values():
-        ((source, columns),) = how["y"].items()
-        if confused(how):
+    for chart in CHARTS.values():
+        ((source, columns),) = chart["y"].items()
+        if is_confusion(chart):
             counts = [70000 + change, 0, 0, 0, 80000 + change, 0, 0, 0]
-            table: dict[Any, Any] = {columns: CLASSES * 4, how["x"]: sorted(CLASSES * 2) * 2, "count": counts}
-            tables[source] = table | {"split": ["validation"] * 4 + ["test"] * 4}
+            tables[source] = {columns: CLASSES * 4, chart["x"]: sorted(CLASSES * 2) * 2, "count": counts}
+            tables[source] |= {"split": ["validation"] * 4 + ["test"] * 4}
         else:
             steps = {column: [number + change, 2 * number] for number, column in enumerate(columns)}
-            tables[source] = tables.get(source, {}) | steps | {how["x"]: [0, 1]}
+            tables[source] = tables.get(source, {}) | steps | {chart["x"]: [0, 1]}
     for source, table in tables.items():
         (root / source).parent.mkdir(parents=True, exist_ok=True)
         with (root / source).open("w", newline="") as file:
@@ -77,21 +77,21 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def written(repository: Path, output: Path, *revisions: str) -> Path:
+def write_page(repository: Path, output: Path, *revisions: str) -> Path:
     assert main(list(revisions), output=output, open_page=False, root=repository) == 0
     return output
 
 
-def test_a_revision_without_files_is_named(repository: Path, tmp_path: Path) -> None:
+def test_a_revision_without_files_is_reported(repository: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", str(repository), "clone")
     with pytest.raises(InputError, match="found no files of the plots"):
-        written(tmp_path / "clone", tmp_path / "page.html", "before")
+        write_page(tmp_path / "clone", tmp_path / "page.html", "before")
     with pytest.raises(InputError, match=r"dvc\.yaml: this file is not a web page"):
-        written(repository, repository / "dvc.yaml")
+        write_page(repository, repository / "dvc.yaml")
 
 
 def test_the_page_holds_all_that_it_needs(repository: Path, tmp_path: Path) -> None:
-    page = written(repository, tmp_path / "new/page.html", "before", "after").read_text(encoding="utf-8")
+    page = write_page(repository, tmp_path / "new/page.html", "before", "after").read_text(encoding="utf-8")
     assert page.count('src="data:image/webp;base64,') == 3
     assert page.count(f"{FIGURES[1]}: the same in before and after<") == 1
     assert 'src="http' not in page
@@ -99,14 +99,14 @@ def test_the_page_holds_all_that_it_needs(repository: Path, tmp_path: Path) -> N
     assert "<link" not in page
 
 
-@needs_browser[0]
-@needs_browser[1]
+@pytest.mark.browser
+@skip_without_chromium
 @pytest.mark.parametrize("revisions", [(), ("before", "after")])
 def test_every_plot_is_drawn_without_a_network(
     revisions: tuple[str, ...], repository: Path, tmp_path: Path
 ) -> None:
     names = revisions or ("workspace",)
-    with opened(written(repository, tmp_path / "page.html", *revisions)) as seen:
+    with visit(write_page(repository, tmp_path / "page.html", *revisions)) as seen:
         count = f"document.querySelectorAll('.vega-embed svg.marks').length == {len(CHARTS)}"
         seen.page.wait_for_function(count, timeout=20_000)
         drawn = seen.page.evaluate(DRAWN)
@@ -114,8 +114,8 @@ def test_every_plot_is_drawn_without_a_network(
         seen.page.set_viewport_size({"width": 400, "height": 900})
         assert seen.page.evaluate("document.documentElement.scrollWidth") == 400
     assert (seen.requests, seen.complaints) == ([], [])
-    for (title, how), (places, lines, rectangles) in zip(CHARTS.items(), drawn, strict=True):
-        if confused(how):
+    for (title, chart), (places, lines, rectangles) in zip(CHARTS.items(), drawn, strict=True):
+        if is_confusion(chart):
             assert {title, *names, *CLASSES} <= places.keys()
             assert rectangles >= len(names) * 2 * len(CLASSES) ** 2
             for split, first in (("validation", 70000), ("test", 80000)):
@@ -124,7 +124,7 @@ def test_every_plot_is_drawn_without_a_network(
                     assert abs(x - places[name][0]) < 150
                     assert abs(y - places[split][1]) < 150
         else:
-            (fields,) = how["y"].values()
+            (fields,) = chart["y"].values()
             assert title in places
             assert all(any(field in text for text in places) for field in fields)  # the legend is not cut
             assert lines == 2 * len(names) * len(fields)  # DVC draws each as it is, and smoothed

@@ -1,4 +1,4 @@
-"""``digits predict``: what is said of pictures, and of what is none."""
+"""``digits predict``: its answers for pictures, and its errors for other files."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from tests import tiny
 from tests.conftest import REPOSITORY
 
 #: As MNIST's: 20 × 20 in 28 × 28.
-TAKES = ModelInput(28, 28, 255, tuple("0123456789"), 20, "mass", (14.0, 14.0))
+MODEL_INPUT = ModelInput(28, 28, 255, tuple("0123456789"), 20, "mass", (14.0, 14.0))
 
 
 def stroke(
@@ -46,23 +46,23 @@ def root(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     recipe = tiny.recipe(hidden_units=[5])
     save_tflite(build(recipe, height=28, width=28, pixel_maximum=255, classes=10), folder / "model.tflite")
-    TAKES.save(folder / "input.json")
+    MODEL_INPUT.save(folder / "input.json")
     return tmp_path
 
 
 def test_the_answer_is_the_networks(root: Path) -> None:
     stroke().save(root / "stroke.png")
-    framed = frame(stroke(), TAKES)
+    framed = frame(stroke(), MODEL_INPUT)
     assert framed is not None
     scores = logits(root / "models/dnn/model.tflite", framed.image[None])[0]
-    found = predict(str(root / "stroke.png"), TAKES, root / "models/dnn/model.tflite")
+    found = predict(str(root / "stroke.png"), MODEL_INPUT, root / "models/dnn/model.tflite")
     expected = np.exp(scores) / np.exp(scores).sum()
     assert list(found.probabilities.values()) == pytest.approx(expected.tolist(), rel=1e-5)
     assert found.label == str(scores.argmax())
 
 
-def test_a_folder_in_each_format(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Pictures by content, whatever their names; those of a class's folder tell how many are right."""
+def test_a_folder_is_predicted_in_each_format(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pictures are found by content, not name; in a folder named like a class, right answers are counted."""
     (root / "in/3").mkdir(parents=True)
     for name, kind in (("a.jfif", "JPEG"), ("b", "PNG"), ("3/c.webp", "WEBP")):
         stroke().save(root / "in" / name, kind)
@@ -92,7 +92,7 @@ def test_a_folder_in_each_format(root: Path, capsys: pytest.CaptureFixture[str])
 
 def test_a_name_is_no_formula_of_a_spreadsheet(root: Path) -> None:
     stroke().save(root / "x.png")
-    found = predict(str(root / "x.png"), TAKES, root / "models/dnn/model.tflite")
+    found = predict(str(root / "x.png"), MODEL_INPUT, root / "models/dnn/model.tflite")
     assert "\n'=1+1," in STYLES["csv"]([found._replace(image="=1+1")])
 
 
@@ -118,7 +118,7 @@ def with_size(png: bytes, side: int) -> bytes:
     return png[:12] + header + zlib.crc32(header).to_bytes(4, "big") + png[33:]
 
 
-def test_bad_pictures_are_named(root: Path) -> None:
+def test_bad_pictures_are_reported(root: Path) -> None:
     png = io.BytesIO()
     stroke().save(png, "PNG")
     content = png.getvalue()
@@ -144,18 +144,18 @@ def test_bad_pictures_are_named(root: Path) -> None:
         "none.png": "no such file",
     }.items():
         with pytest.raises(InputError) as caught:
-            predict(str(root / name), TAKES, root / "models/dnn/model.tflite")
+            predict(str(root / name), MODEL_INPUT, root / "models/dnn/model.tflite")
         assert f"{name}: {piece}" in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
-def test_without_a_model_it_is_said_what_makes_one(root: Path) -> None:
+def test_the_error_for_a_missing_model_says_what_makes_one(root: Path) -> None:
     with pytest.raises(InputError, match=r"models/linear/model\.tflite: no such file.*make run"):
         main(["x.png"], model="linear", style="table", root=root)
     (root / "models/dnn/input.json").write_text("{}")
     with pytest.raises(InputError, match=r"input\.json: damaged"):
         main(["x.png"], model="dnn", style="table", root=root)
-    TAKES.save(root / "models/dnn/input.json")
+    MODEL_INPUT.save(root / "models/dnn/input.json")
     (root / "empty").mkdir()
     with pytest.raises(InputError, match="found no picture"):
         main([str(root / "empty")], model="dnn", style="table", root=root)
@@ -170,7 +170,7 @@ def test_a_model_file_needs_its_input_beside_it(root: Path) -> None:
         main(["x.png"], model=root / "none", style="table")
 
 
-def test_a_camera_says_which_side_is_up(tmp_path: Path) -> None:
+def test_the_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90° to the right
     stroke().save(tmp_path / "turned.jpg", exif=exif)

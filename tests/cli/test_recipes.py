@@ -29,7 +29,7 @@ def applied(name: str, root: Path) -> str:
 
 
 def test_a_recipe_lays_params_out_as_they_are_committed(root: Path) -> None:
-    """But for models of one's own; a blank line may move over these."""
+    """Blank lines are not compared: they may move where params.yaml has models of one's own."""
     shutil.copy(REPOSITORY / "params.yaml", root)
     committed = (root / "params.yaml").read_text()
     course = applied("course", root)
@@ -39,7 +39,7 @@ def test_a_recipe_lays_params_out_as_they_are_committed(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_is_what_it_extends_with_its_own_settings(name: str, root: Path) -> None:
+def test_a_recipes_own_settings_override_those_of_the_recipe_it_extends(name: str, root: Path) -> None:
     def settings(recipe: str) -> dict[str, object]:
         document = yaml.safe_load((root / f"recipes/{recipe}.yaml").read_text())
         base = document.pop("extends", None)
@@ -48,11 +48,11 @@ def test_a_recipe_is_what_it_extends_with_its_own_settings(name: str, root: Path
     text = applied(name, root)
     assert flat(yaml.safe_load(text)) == settings(name)
     assert text.startswith((root / f"recipes/{name}.yaml").read_text().partition("\n")[0] + "\n")
-    assert text.count("#") == (root / "recipes/course.yaml").read_text().count("#")  # its comments
+    assert text.count("#") == (root / "recipes/course.yaml").read_text().count("#")  # no comment is lost
 
 
 def test_course_keras_takes_fifty_epochs(root: Path) -> None:
-    """Each is a period, and a pass over the 48,000 training images of mnist-full, without a rest."""
+    """An epoch is one period and one exact pass over the 48,000 training images of mnist-full."""
     applied("course-keras", root)
     params = load_params(root)
     recipe = params.recipe("dnn")
@@ -63,7 +63,7 @@ def test_course_keras_takes_fifty_epochs(root: Path) -> None:
 
 
 def test_dvc_then_changes_a_line_and_no_other(root: Path) -> None:
-    """``dvc exp run -S`` writes params.yaml anew; what it lays out otherwise would hide what changed."""
+    """``dvc exp run -S`` rewrites params.yaml; another layout would hide the change in the diff."""
     before = applied("full", root).splitlines()
     with modify_yaml(str(root / "params.yaml")) as document:
         document["train"]["dnn"]["learning_rate"] = 0.125

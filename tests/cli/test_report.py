@@ -28,7 +28,7 @@ from digits.cli.report.results import read_results
 from digits.core.errors import InputError
 from digits.core.model_input import ModelInput
 from digits.evaluate.scores import load_scores
-from tests.browser import Opened, needs_browser, opened
+from tests.browser import Opened, needs_browser, visit
 from tests.conftest import REPOSITORY
 from tests.finished import commit, finished, git
 
@@ -57,10 +57,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> Path:
-    return written(root, root / "report")
+    return write_report(root, root / "report")
 
 
-def written(root: Path, folder: Path) -> Path:
+def write_report(root: Path, folder: Path) -> Path:
     assert report.main(output=folder / "index.html", open_page=False, root=root) == 0
     return folder / "index.html"
 
@@ -78,7 +78,7 @@ def values_of(page: Path, *names: str) -> list[str]:
 
 
 class TestContent:
-    def test_it_holds_all_that_it_needs(self, page: Path) -> None:
+    def test_the_page_holds_all_that_it_needs(self, page: Path) -> None:
         links, places = values_of(page, "href"), set(values_of(page, "id"))
         assert all(address.startswith("data:image/webp;base64,") for address in values_of(page, "src"))
         assert len(links) == 9  # without the pictures of the data, which are not there
@@ -87,7 +87,7 @@ class TestContent:
         assert len(values_of(page, "alt")) == len(values_of(page, "src"))
 
     def test_the_same_run_gives_the_same_bytes(self, root: Path, page: Path, tmp_path: Path) -> None:
-        assert written(root, tmp_path).read_bytes() == page.read_bytes()
+        assert write_report(root, tmp_path).read_bytes() == page.read_bytes()
 
     def test_the_metrics_are_those_of_the_files(self, root: Path, page: Path) -> None:
         text = text_of(page)
@@ -106,24 +106,24 @@ class TestContent:
                 assert picture(plots / f"{name}.png").url in shown
             assert {picture(plots / f"weights_{step}.png").url for step in (2, 60)} <= shown
 
-    def test_code_and_data_are_named(self, root: Path, page: Path, tmp_path: Path) -> None:
+    def test_commit_and_uncommitted_changes_are_shown(self, root: Path, page: Path, tmp_path: Path) -> None:
         text = text_of(page)
         assert ": Not an experiment." in text
         assert "Careful:" not in text
         assert "1 more are left out" in text
         assert "The difference may be chance (McNemar's test" in text
         (root / "metrics/linear.json").write_text("{}")
-        text = text_of(written(root, tmp_path))
+        text = text_of(write_report(root, tmp_path))
         git(root, "checkout", "--", ".")
         assert ": Not an experiment (and changes that are not committed)." in text
 
-    def test_results_of_several_runs_are_said_to_be(self, root: Path, tmp_path: Path) -> None:
+    def test_the_page_warns_about_results_of_several_runs(self, root: Path, tmp_path: Path) -> None:
         results = replace(read_results(root), mixed="not all of one run: a < b changed")
         path = tmp_path / "index.html"
         path.write_text(report.page(results, root), encoding="utf-8")
         assert "Careful: not all of one run: a < b changed." in text_of(path)
 
-    def test_a_repository_of_another_user_is_said_to_be(
+    def test_a_repository_of_another_user_gives_a_warning(
         self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
@@ -145,7 +145,7 @@ class TestContent:
 
     def test_too_large_networks(self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(report, "MOST_NUMBERS", 500)  # linear: 195, dnn: 1,203
-        page = written(root, tmp_path)
+        page = write_report(root, tmp_path)
         assert '"name": "linear"' in page.read_text(encoding="utf-8")
         assert '"name": "dnn"' not in page.read_text(encoding="utf-8")
         assert "dnn does not answer here: its 1,203 numbers" in text_of(page)
@@ -154,7 +154,7 @@ class TestContent:
         self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(report, "OPERATIONS", OPERATIONS - {"Relu"})
-        page = written(root, tmp_path)
+        page = write_report(root, tmp_path)
         assert '"name": "linear"' in page.read_text(encoding="utf-8")
         assert '"name": "dnn"' not in page.read_text(encoding="utf-8")
         assert "dnn does not answer here: the board can't compute Relu." in text_of(page)
@@ -166,7 +166,7 @@ class TestContent:
 
     def test_only_trained_models_of_dvc_yaml_are_shown(self, root: Path, tmp_path: Path) -> None:
         (root / "dvc.yaml").write_text("vars: [{models: [dnn, untrained]}]")
-        content = written(root, tmp_path).read_text(encoding="utf-8")
+        content = write_report(root, tmp_path).read_text(encoding="utf-8")
         git(root, "checkout", "--", ".")
         assert "<title>dnn: Tiny</title>" in content
 
@@ -174,7 +174,7 @@ class TestContent:
         for name in ("dvc.lock", "dvc.yaml"):
             shutil.copy(root / name, tmp_path)
         with pytest.raises(InputError, match=r"validation\.npz: no such file; .* Run `dvc repro split`"):
-            written(tmp_path, tmp_path)
+            write_report(tmp_path, tmp_path)
 
 
 def pixels(png: bytes) -> np.ndarray[Any, Any]:
@@ -250,8 +250,8 @@ def answer(seen: Opened, model: str) -> tuple[str | None, list[float]]:
     return label, [float(cell.replace("–", "nan")) for cell in cells]
 
 
-def drawn(seen: Opened, path: Path) -> np.ndarray[Any, Any]:
-    """The grey values on the board, which becomes a PNG file too."""
+def save_board(seen: Opened, path: Path) -> np.ndarray[Any, Any]:
+    """Save the board as a PNG file, and return its grey values."""
     url = seen.page.evaluate("document.getElementById('canvas').toDataURL('image/png')")
     path.write_bytes(base64.b64decode(url.partition(",")[2]))
     return pixels(path.read_bytes())[..., 0]
@@ -263,14 +263,14 @@ class TestInABrowser:
     @pytest.fixture
     def seen(self, page: Path) -> Iterator[Opened]:
         """The page; nothing that a test does to it may ask for anything outside, or fail."""
-        with opened(page) as seen:
+        with visit(page) as seen:
             yield seen
         assert seen.requests == []
         assert seen.complaints == []
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
     @pytest.mark.parametrize("width", [360, 400, 768, 1300, 1920])
-    def test_it_breaks_no_rule_of_axe(
+    def test_the_page_breaks_no_rule_of_axe(
         self, width: int, theme: Literal["light", "dark"], seen: Opened
     ) -> None:
         seen.page.set_viewport_size({"width": width, "height": 700})
@@ -280,7 +280,7 @@ class TestInABrowser:
         assert found.violations_count == 0, found.generate_report()
 
     @pytest.mark.parametrize("width", [360, 400, 768, 1300, 1920])
-    def test_it_fits_and_breaks_no_word(self, width: int, seen: Opened) -> None:
+    def test_the_page_fits_and_breaks_no_word(self, width: int, seen: Opened) -> None:
         seen.page.set_viewport_size({"width": width, "height": 700})
         draw(seen, SEVEN)
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -324,8 +324,8 @@ class TestInABrowser:
             head.locator("button").click()
             assert (head.get_attribute("aria-sort"), titles.first.text_content()) == (order, first)
 
-    def test_it_can_be_read_without_javascript(self, page: Path) -> None:
-        with opened(page, java_script_enabled=False) as seen:
+    def test_the_page_can_be_read_without_javascript(self, page: Path) -> None:
+        with visit(page, java_script_enabled=False) as seen:
             assert seen.page.locator("[data-step]:visible").count() == 4
             assert seen.page.get_by_text("Drawing needs JavaScript").is_visible()
 
@@ -344,16 +344,16 @@ class TestInABrowser:
             pytest.param((5, 9), 16, marks=pytest.mark.slow),
         ],
     )
-    def test_it_answers_as_predict(self, size: tuple[int, int], maximum: int, tmp_path: Path) -> None:
+    def test_the_board_answers_as_predict(self, size: tuple[int, int], maximum: int, tmp_path: Path) -> None:
         folder = finished(tmp_path, size=size, pixel_maximum=maximum)
-        takes, different = ModelInput.load(folder / "models/dnn/input.json"), set()
-        with opened(written(folder, tmp_path)) as seen:
+        model_input, different = ModelInput.load(folder / "models/dnn/input.json"), set()
+        with visit(write_report(folder, tmp_path)) as seen:
             for number, strokes in enumerate((CROSS, SEVEN, LINE)):
                 draw(seen, strokes)
-                drawn(seen, path := tmp_path / f"{number}.png")
+                save_board(seen, path := tmp_path / f"{number}.png")
                 for model in MODELS:
                     network, (label, shown) = folder / f"models/{model}/model.tflite", answer(seen, model)
-                    expected = predict(str(path), takes, network)
+                    expected = predict(str(path), model_input, network)
                     assert label == expected.label
                     probabilities = list(expected.probabilities.values())
                     assert_allclose(shown, probabilities, rtol=0, atol=6e-4)
@@ -371,14 +371,14 @@ class TestInABrowser:
             press(key)
         assert seen.page.locator("#pen").is_visible()
         assert answer(seen, "dnn")[0] != "–"
-        board = drawn(seen, tmp_path / "keys.png")
+        board = save_board(seen, tmp_path / "keys.png")
         assert board[140, 140] == board[140, 216] == 0  # 7 steps of 10 pixels and 3 of 2
         assert board[140, 250] == board[180, 216] == 255  # not further, nor down: the pen was lifted
         press("Delete")
         assert answer(seen, "dnn")[0] == "–"
 
     def test_of_two_fingers_the_first_draws(self, page: Path, tmp_path: Path) -> None:
-        with opened(page, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as seen:
+        with visit(page, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as seen:
             seen.page.locator("#canvas").scroll_into_view_if_needed()
             box = seen.page.locator("#canvas").bounding_box()
             assert box
@@ -392,22 +392,22 @@ class TestInABrowser:
             touch("touchStart", (left + 40, top + 60), (left + 200, top + 200))
             touch("touchMove", (left + 120, top + 60), (left + 210, top + 240))
             touch("touchEnd")
-            picture = drawn(seen, tmp_path / "phone.png")
+            picture = save_board(seen, tmp_path / "phone.png")
             assert answer(seen, "dnn")[0] != "–"
         assert picture[60, 40] == picture[60, 80] == picture[60, 120] == 0
         assert picture[100:].min() == 255
 
     def test_the_linear_model_explains_its_answer(self, seen: Opened, root: Path) -> None:
-        """Over the pixels, the evidence adds up to the logit less the mean of all, but for the biases."""
+        """Summed over pixels, a class's evidence is its logit minus the mean logit, both without biases."""
         draw(seen, CROSS)
         folder, path = root / "models/linear", root / "report/board.png"
-        drawn(seen, path)
-        takes = ModelInput.load(folder / "input.json")
+        save_board(seen, path)
+        model_input = ModelInput.load(folder / "input.json")
         numbers = load_network(folder / "model.onnx")["tensors"]["logits/bias"]
         bias = np.frombuffer(base64.b64decode(numbers), "<f4").astype(np.float64)
-        logs = np.log([*predict(str(path), takes, folder / "model.tflite").probabilities.values()])
+        logs = np.log([*predict(str(path), model_input, folder / "model.tflite").probabilities.values()])
         expected = (logs - logs.mean()) - (bias - bias.mean())
-        for number, name in enumerate(takes.class_names):
+        for number, name in enumerate(model_input.class_names):
             seen.page.locator("#evidence-class").select_option(name)
             text = seen.page.locator("#evidence-text").text_content() or ""
             (way, amount) = re.findall(rf"speak (for|against) “{name}” with ([\d.]+) nats", text)[0]

@@ -49,14 +49,14 @@ def copy(repository: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(repository, tmp_path / "copy", symlinks=True))
 
 
-def test_results_of_one_run_are_passed_in_silence(repository: Path, tmp_path: Path) -> None:
+def test_results_of_one_run_give_no_warning(repository: Path, tmp_path: Path) -> None:
     assert (mixed(repository), mixed_model("m", repository)) == ("", "")
     git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "clone"))
-    assert mixed(tmp_path / "clone") == ""  # DVC's files are missing, which is another thing
+    assert mixed(tmp_path / "clone") == ""  # missing files are no sign of mixed runs
     assert mixed(tmp_path) == ""
 
 
-def test_results_of_another_run(copy: Path) -> None:
+def test_results_of_another_run_give_a_warning(copy: Path) -> None:
     (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
     assert mixed(copy).startswith("these results were made before params.yaml (train.m) changed; run")
     assert "trained with other parameters" in mixed_model("m", copy)
@@ -68,7 +68,7 @@ def test_results_of_another_run(copy: Path) -> None:
     assert (mixed(copy), mixed_model("m", copy)) == ("", "")
 
 
-def test_a_run_at_work(copy: Path) -> None:
+def test_a_run_at_work_gives_a_warning(copy: Path) -> None:
     (copy / "wait.sh").write_text("touch begun; while ! [ -e go ]; do sleep 0.1; done")
     (copy / "params.yaml").write_text(PARAMS.replace("1", "3"))
     command = [sys.executable, "-m", "dvc", "repro", "--quiet"]

@@ -1,4 +1,4 @@
-"""Sweeps without Ray's processes: their files, a trial, the results, the figures."""
+"""Sweeps without Ray's processes: the definition, a trial, the results and their pictures."""
 
 import json
 import re
@@ -41,7 +41,7 @@ VALUES: dict[str, Any] = {
 SPLITS = {"train": tiny.examples(60), "validation": tiny.examples(40, seed=1)}
 
 
-def settle(root: Path, **settings: Any) -> None:
+def change_dnn(root: Path, **settings: Any) -> None:
     """Change the parameters of the dnn."""
     document = yaml.safe_load((root / "params.yaml").read_text())
     document["train"]["dnn"].update(settings)
@@ -51,7 +51,7 @@ def settle(root: Path, **settings: Any) -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    settle(tmp_path, **SHORT)
+    change_dnn(tmp_path, **SHORT)
     for name, examples in SPLITS.items():
         examples.save(tmp_path / f"data/splits/{name}.npz")
     return tmp_path
@@ -121,7 +121,7 @@ class TestDefinition:
             load_sweep("other", load_params(root), root)
 
     def test_a_trial_of_fewer_steps_keeps_the_snapshots_up_to_its_last(self, root: Path) -> None:
-        settle(root, snapshots=[5, 10, 20])
+        change_dnn(root, snapshots=[5, 10, 20])
         sweep, base = loaded(root), load_params(root).recipe("dnn")
         assert sweep.recipes(base, {"steps": 10})[0].snapshots == [5, 10]
 
@@ -155,12 +155,12 @@ class TestTrial:
         run_trial(config, results, SPLITS, lambda report: reports.append(report["row"]))
         return reports
 
-    def test_it_ends_with_the_bytes_of_the_stage(self, root: Path) -> None:
+    def test_a_trial_ends_with_the_bytes_of_the_stage(self, root: Path) -> None:
         space = {"dropout": {"choices": [0.3]}, "augmentation.shift": {"choices": [1.0]}}
         self.run(root, space=space, seeds=[3])  # a training before it changes nothing
         *_, trial = reports = self.run(root, space=space, seeds=[4])
         assert trial["state"] == "complete"
-        settle(root, dropout=0.3, seed=4, augmentation={"shift": 1.0})
+        change_dnn(root, dropout=0.3, seed=4, augmentation={"shift": 1.0})
         measure_framing(SPLITS["train"]).save(root / "data/splits/input.json")
         train.main("dnn", root)
         assert digest_of_weights(root / "models/dnn/model.keras") == trial["weights_sha256"]
@@ -168,14 +168,14 @@ class TestTrial:
         losses = [f"{report['validation_log_loss']:.6f}" for report in reports]
         assert [row.split(",")[3] for row in rows] == losses
 
-    def test_of_more_seeds_it_gives_the_means(self, root: Path) -> None:
+    def test_a_trial_of_several_seeds_gives_the_means(self, root: Path) -> None:
         both, one, other = (self.run(root, seeds=seeds)[-1] for seeds in ([0, 1], [0], [1]))
         loss = (one["validation_log_loss"] + other["validation_log_loss"]) / 2
         assert both["validation_log_loss"] == pytest.approx(loss, abs=2e-6)
         assert one["weights_sha256"] != other["weights_sha256"] != both["weights_sha256"]
 
-    def test_one_that_diverges_is_a_result(self, root: Path) -> None:
-        settle(root, optimizer="sgd")
+    def test_a_trial_that_diverges_is_a_result(self, root: Path) -> None:
+        change_dnn(root, optimizer="sgd")
         (trial,) = self.run(root, space={"learning_rate": {"choices": [1e6]}})
         assert (trial["state"], trial["last_period"]) == ("failed", 0)
         assert trial["reason"].startswith("training, period 1: found")
@@ -195,8 +195,8 @@ class TestResults:
         results.write()
         return results
 
-    def test_they_are_read_as_they_were_written(self, results: Results) -> None:
-        assert str(Results.load(results.folder)) == str(results)  # not ==, for figures that are no number
+    def test_results_are_read_as_they_were_written(self, results: Results) -> None:
+        assert str(Results.load(results.folder)) == str(results)  # as text, because NaN != NaN
         assert results.best == results.trials[1]  # not the stopped one
         assert results.counts == {"complete": 2, "stopped": 1, "failed": 1}
 
@@ -206,7 +206,7 @@ class TestResults:
         assert results.data["source"] == "mnist"
         assert {"python", "keras", "numpy", "optuna"} <= results.versions.keys()
 
-    def test_their_origin_leaves_out_what_is_searched(self, results: Results, root: Path) -> None:
+    def test_the_origin_of_results_leaves_out_what_is_searched(self, results: Results, root: Path) -> None:
         applied = results.parameters.model_copy(update={"hidden_units": [9], "seed": 5})
         longer = results.sweep.model_copy(update={"trials": 99, "minutes": 3.0})
         same = results.model_copy(update={"parameters": applied, "sweep": longer})
@@ -215,6 +215,7 @@ class TestResults:
         other = results.parameters.model_copy(update={"steps": 40})
         for part, value in {"sweep": wider, "parameters": other, "code": "cd"}.items():
             changed = results.model_copy(update={part: value}).origin
+            # A wider space also takes a parameter out of ``parameters``.
             assert [key for key in changed if changed[key] != results.origin[key]] in (
                 [part],
                 ["sweep", "parameters"],
@@ -248,7 +249,7 @@ class TestResults:
         self, results: Results, root: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = root / "params.yaml"
-        settle(root, schedule="cosine", augmentation={"rotation": 30.0, "shift": 9.0})
+        change_dnn(root, schedule="cosine", augmentation={"rotation": 30.0, "shift": 9.0})
         path.write_text(path.read_text().replace("steps: 20", "steps: 40 # why"))
         linear = load_params(root).recipe("linear")
         assert apply("mine", None, root) == 0

@@ -32,15 +32,13 @@ pytestmark = [
 ]
 
 TRIALS = 16
-#: Each takes half a second: time to be killed in.
+#: A trial takes half a second, so that a sweep can be killed in the middle.
 SPACE = {
     "hidden_units": {"choices": [[16], [8, 8]]},
     "learning_rate": {"log_range": [0.01, 0.2]},
     "steps": {"choices": [2000]},
 }
 SWEEP = {"model": "dnn", "trials": TRIALS, "search": "random", "space": SPACE}
-#: What the node that trains a trial must not change.
-SAME = ("hidden_units", "learning_rate", "validation_log_loss", "weights_sha256")
 PATIENCE = 300  # seconds, on a busy machine
 
 
@@ -79,7 +77,7 @@ def rows(folder: Path) -> dict[str, dict[str, str]]:
 def wait(condition: Callable[[], object], process: Any) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, "it never came to that"
+        assert time.monotonic() < end, "the condition did not come true in time"
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
 
@@ -101,7 +99,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def resumed(project: Path) -> Path:
-    """The project after a sweep that was killed, resumed and interrupted, and resumed again."""
+    """The project after a sweep that was killed, resumed and interrupted, and resumed again.
+
+    This tests ``--resume`` too: finished trials are not trained again, all processes end, and Ray listens on
+    127.0.0.1 only.
+    """
     process = start(project, "run", "mine", "--workers", "2")
     wait(lambda: len(rows(project)) >= 3, process)
     left = ray_folder(process)
@@ -130,8 +132,8 @@ def resumed(project: Path) -> Path:
     return project
 
 
-def test_its_best_trial_is_what_dvc_repro_trains(resumed: Path, tmp_path: Path) -> None:
-    """Every byte of the weights."""
+def test_the_best_trial_is_what_dvc_repro_trains(resumed: Path, tmp_path: Path) -> None:
+    """The weights are the same, byte for byte."""
     folder = Path(shutil.copytree(resumed, tmp_path / "project"))
     assert sorted(map(int, rows(folder))) == list(range(1, TRIALS + 1))
     best = min(rows(folder).values(), key=lambda row: float(row["validation_log_loss"]))
@@ -140,7 +142,7 @@ def test_its_best_trial_is_what_dvc_repro_trains(resumed: Path, tmp_path: Path) 
     assert digest_of_weights(folder / "models/dnn/model.keras") == best["weights_sha256"]
 
 
-#: Two machines that share a network, as far as one machine can be two.
+#: Two network namespaces, joined by a virtual cable, stand in for two machines.
 NETWORK = """
 ip netns add $0-0
 ip netns add $0-1
@@ -151,7 +153,7 @@ for node in 0 1; do
     ip -n $0-$node link set v$node up
 done
 """
-#: Runs a command where there is no checkout, no home and no /tmp of the other's: only the environment.
+#: Runs a command that finds the checkout, the home folder and /tmp empty, and only Python's environment.
 APART = """
 mount --make-rprivate /
 kept=$(mktemp -d /var/tmp/digits-XXXXXX)
@@ -194,7 +196,7 @@ def nodes(tmp_path: Path) -> Iterator[list[psutil.Popen]]:
     log, nodes = tmp_path / "ray.log", []
     try:
         if subprocess.run(["sh", "-ec", NETWORK, f"digits-{os.getpid()}"], capture_output=True).returncode:
-            pytest.skip("two networks on one machine take iproute2 and more rights")
+            pytest.skip("network namespaces need iproute2 and root rights")
         for node, words in enumerate((head, other)):
             command = within(node, *words, f"--node-ip-address=10.99.0.{node + 1}")
             with log.open("a") as file:
@@ -253,7 +255,7 @@ def test_minutes_end_a_sweep_and_poor_trials_stop(tmp_path: Path) -> None:
     assert len(train_tiny(tmp_path, trials=10_000, seconds=10, space=space).trials) < 10_000
 
 
-def test_a_node_with_other_libraries_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_with_other_libraries_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     driver, real = os.getpid(), versions
     monkeypatch.setattr(
         engine, "versions", lambda: real() | ({"keras": "2.0"} if os.getpid() == driver else {})
@@ -269,7 +271,7 @@ def test_a_sweep_in_which_all_trials_fail_says_why(project: Path) -> None:
     assert "error: sweep bad: no trial was completed. training, period 1: expected" in printed
 
 
-def test_no_cluster_is_one_line_in_time() -> None:
+def test_no_answer_from_a_cluster_is_an_error_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begin = time.monotonic()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -278,7 +280,7 @@ def test_no_cluster_is_one_line_in_time() -> None:
     assert time.monotonic() - begin < 15
 
 
-def test_a_resumed_sweep_of_other_code_begins_anew(resumed: Path, tmp_path: Path) -> None:
+def test_resuming_after_a_code_change_needs_a_commit_of_the_results(resumed: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(resumed, tmp_path / "project"))
     with (folder / "digits/train/network.py").open("a") as file:
         file.write("# changed\n")

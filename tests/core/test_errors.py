@@ -13,8 +13,8 @@ def test_an_error_is_one_line() -> None:
     assert str(error) == "a b: c d. E."
 
 
-def test_it_goes_from_a_process_to_another() -> None:
-    """Pools of processes pickle errors, also those with a line for each key."""
+def test_an_error_can_be_pickled() -> None:
+    """Process pools pickle errors, also those of :func:`validated`, which have a line for each key."""
     with pytest.raises(InputError) as raised:
         validated(Augmentation, {"rotation": "x", "shift": "y"}, path=Path("a.yaml"))
     for error in (InputError("a", "b", "C"), raised.value):

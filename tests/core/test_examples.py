@@ -38,7 +38,7 @@ def test_size_and_rows_per_class() -> None:
     assert four.take(slice(0, 1)).rows_per_class() == {"class 0": 1, "class 1": 0, "class 2": 0}
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, images=np.array([print], object))
     with pytest.raises(InputError, match="Object arrays cannot be loaded"):  # no pickle

@@ -26,7 +26,7 @@ def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_replacing_folder_leaves_the_new_files_alone(tmp_path: Path) -> None:
+def test_replacing_folder_leaves_only_the_new_files(tmp_path: Path) -> None:
     folder = tmp_path / "plots/linear"
     for name in ("old.png", "new.png"):
         with replacing_folder(folder) as partial:
@@ -57,7 +57,7 @@ def test_replacing_folder_keeps_the_old_files_when_writing_fails(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["linear"]
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_the_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".partial-1-a.txt").write_text("half")
     (tmp_path / ".partial-1-b.txt").write_text("half")
     (tmp_path / ".partial-1-plots").mkdir()
@@ -65,6 +65,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
         partial.write_text("new")
     with replacing_folder(tmp_path / "plots") as folder:
         (folder / "new.png").write_text("new")
+    # The partial file of b.txt stays until b.txt is written.
     assert {path.name for path in tmp_path.iterdir()} == {".partial-1-b.txt", "a.txt", "plots"}
 
 
@@ -74,7 +75,7 @@ def test_json_is_indented_unescaped_and_ends_its_last_line(tmp_path: Path) -> No
     assert (tmp_path / "a.json").read_bytes() == expected.encode()
 
 
-def test_json_refuses_what_json_has_no_word_for(tmp_path: Path) -> None:
+def test_write_json_refuses_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
@@ -87,7 +88,7 @@ def test_csv_quotes_where_needed_and_ends_lines_with_lf(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [FileNotFoundError, *DAMAGED])
-def test_an_output_that_cannot_be_read_is_named(kind: type[Exception]) -> None:
+def test_an_output_that_cannot_be_read_is_reported(kind: type[Exception]) -> None:
     found = r"no such file" if kind is FileNotFoundError else r"damaged \('?why'?\)"
     with (
         pytest.raises(InputError, match=rf"a\.npz: {found}; .*Run `dvc repro split`"),

@@ -26,7 +26,7 @@ def test_scores_are_given_period_by_period() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [("step", "steps"), ("0.250000,", "")])
-def test_a_damaged_file_is_named(old: str, new: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(old: str, new: str, tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     HISTORY.save(path)
     path.write_text(re.sub(old, new, path.read_text(), count=1, flags=re.DOTALL))

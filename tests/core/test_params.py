@@ -34,7 +34,7 @@ def test_an_unknown_model_is_refused(workspace: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_value_is_named_by_its_key(workspace: Path, old: str, new: str, line: str) -> None:
+def test_a_wrong_value_is_reported_with_its_key(workspace: Path, old: str, new: str, line: str) -> None:
     path = workspace / "params.yaml"
     text = path.read_text()
     assert old in text

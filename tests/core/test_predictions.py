@@ -38,7 +38,7 @@ def test_what_was_saved_is_loaded(path: Path) -> None:
     assert_allclose(predicted.losses, -np.log([0.6, 0.1, 0.8, 0.05, 0.1]), rtol=1e-5)
 
 
-def test_tables_of_the_same_images_are_known_whatever_order_their_classes_have(path: Path) -> None:
+def test_same_images_does_not_depend_on_the_order_of_the_classes(path: Path) -> None:
     loaded, parsed = Predictions.load(path, NAMES), Predictions.parse(path.read_bytes())
     assert parsed.class_names == tuple(sorted(NAMES))
     assert parsed.same_images(loaded)
@@ -73,7 +73,7 @@ def test_confusion_has_a_row_for_each_true_class(path: Path) -> None:
     ],
     ids=["empty", "other header", "cut short", "other class", "no number"],
 )
-def test_a_damaged_table_is_named(path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_table_is_reported(path: Path, damage) -> None:  # type: ignore[no-untyped-def]
     path.write_text(damage(path.read_text()))
     with pytest.raises(InputError, match=r"test\.csv: damaged"):
         Predictions.load(path, NAMES)

@@ -20,7 +20,7 @@ def test_snapshots_read_back(tmp_path: Path) -> None:
         assert_array_equal(each.biases, expected.biases)
 
 
-def test_a_training_without_snapshots_has_a_file_all_the_same(tmp_path: Path) -> None:
+def test_a_training_without_snapshots_has_a_file_too(tmp_path: Path) -> None:
     Snapshots("logits", []).save(tmp_path / "a.npz")
     found = Snapshots.load(tmp_path / "a.npz")
     assert (found.hidden, list(found.taken)) == (False, [])

@@ -11,7 +11,7 @@ from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "mnist-full", "fashion-mnist"])
-def test_the_entries_that_come_with_the_project(name: str) -> None:
+def test_the_projects_own_sources_are_valid(name: str) -> None:
     assert len(load_source(REPOSITORY, name).class_names) == 10
 
 
@@ -92,7 +92,7 @@ def test_the_short_ways_to_write_an_entry(tmp_path: Path) -> None:
     assert (file.urls, file.name, file.is_local) == (["a/train.csv"], "train.csv", True)
 
 
-def test_an_unknown_source_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
     describe(tmp_path, "mine")
     describe(tmp_path, "yours", format="jpeg")  # others may be wrong
     assert load_source(tmp_path, "mine").title == "Mine"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+#: ``what`` is the behaviour to try; ``edit FILE OLD NEW`` edits a file while the stage runs.
 STAGE = """
 import os
 import sys
@@ -75,7 +76,7 @@ def test_output_is_whole(what: str, status: int, said: str, tmp_path: Path) -> N
     assert (tmp_path / "out").stat().st_size == 100_001
 
 
-def test_words_that_it_does_not_take_are_refused(tmp_path: Path) -> None:
+def test_arguments_that_a_stage_does_not_take_are_refused(tmp_path: Path) -> None:
     process = stage("too many", tmp_path)
     assert process.returncode == 1
     assert process.stderr.startswith("error: command line: expected what; found 2 arguments.")
@@ -87,10 +88,10 @@ def test_words_that_it_does_not_take_are_refused(tmp_path: Path) -> None:
         ("params.yaml rate: rate:_", "params.yaml, train.dnn: edited while this stage ran"),
         ("params.yaml dnn: d:", "params.yaml, train.dnn: edited"),
         ("stage.py 100_000 100_001", "stage.py: edited"),
-        ("params.yaml steps: steps_:", ""),  # another model's
+        ("params.yaml steps: steps_:", ""),  # a parameter of the other model
     ],
 )
-def test_an_edit_while_it_runs_is_refused(edit: str, said: str, tmp_path: Path) -> None:
+def test_an_edit_while_a_stage_runs_is_refused(edit: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("train:\n  linear: {steps: 1}\n  dnn: {rate: 1}\n")
     process = stage(f"'edit {edit}'", tmp_path)
     assert process.returncode == bool(said)
@@ -117,14 +118,14 @@ def test_a_closed_output_is_no_failure(tmp_path: Path) -> None:
     assert (process.returncode, process.stderr) == (0, "")
 
 
-def test_letters_that_the_output_lacks_are_no_failure(tmp_path: Path) -> None:
+def test_letters_that_the_output_cannot_encode_are_no_failure(tmp_path: Path) -> None:
     process = stage("letters", tmp_path, PYTHONIOENCODING="ascii")
     assert (process.returncode, process.stderr) == (0, "")
     assert (tmp_path / "out").read_text().endswith("\\u043d\\u0438\\u043b\\u044c\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_output_that_cannot_be_written_is_one(tmp_path: Path) -> None:
+def test_output_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     process = stage("good", tmp_path, "> /dev/full")
     assert process.returncode == 1
     assert process.stderr.startswith("error: [Errno 28]")

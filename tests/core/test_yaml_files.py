@@ -58,7 +58,7 @@ def test_what_is_no_mapping_is_refused_in_one_line(tmp_path: Path, content: byte
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.yaml: no such file"):
         read_mapping(tmp_path / "a.yaml")
 

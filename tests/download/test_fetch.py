@@ -1,4 +1,4 @@
-"""Each fault of a source's file: the next URL is tried, and without one the line says what was wrong."""
+"""Every fault of a source's file: the next URL is tried; if there is none, the error names the fault."""
 
 import errno
 import gzip
@@ -51,8 +51,8 @@ class _Connection(BaseRequestHandler):
 
     def handle(self) -> None:
         self.server.requested.append(self.request.recv(2**16).decode().split()[1])
-        answer = self.server.answers[: len(self.server.requested)][-1]
-        answer(self.request) if callable(answer) else self.request.sendall(answer)
+        reply = self.server.answers[: len(self.server.requested)][-1]
+        reply(self.request) if callable(reply) else self.request.sendall(reply)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def no_proxy_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch(*files: SourceFile, into: Path, mirror: str | None = None) -> None:
-    """Fetch, with the folder of :func:`published` as that of your own files."""
+    """Fetch the files, with the fixture ``published`` as the folder of the user's own files."""
     fetching.fetch(files, into, source_folder=into.parent / "published", mirror=mirror)
 
 
@@ -139,13 +139,13 @@ def test_what_is_there_is_kept_without_a_network(
     assert ("the checksum is right" if checksum else SHA256) in capsys.readouterr().out
 
 
-def test_what_has_another_checksum_is_fetched_anew(server: Server, raw: Path) -> None:
+def test_a_file_with_another_checksum_is_fetched_again(server: Server, raw: Path) -> None:
     (raw / "a.csv").write_bytes(b"damaged")
     fetch(tiny.source_file(f"{server.serve(answer(DATA))}/a.csv", checksum=SHA256), into=raw)
     assert contents(raw) == {"a.csv": DATA}
 
 
-def test_strangers_in_the_folder_go(published: Path, raw: Path) -> None:
+def test_other_files_in_the_folder_are_deleted_and_links_are_not_followed(published: Path, raw: Path) -> None:
     (raw / "folder").mkdir()
     (raw / "folder/b.csv").write_bytes(b"b")
     (raw / "link").symlink_to(published.parent)
@@ -186,7 +186,7 @@ def test_the_extra_mirror_comes_first(
         (answer(b"1,2,4\n"), f"does not match the known hash: expected {SHA256}", 1),
     ],
 )
-def test_a_fault_is_named(
+def test_a_fault_is_reported(
     fault: Answer, reason: str, times: int, server: Server, raw: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     url = f"{server.serve(fault)}/a.csv"
@@ -209,14 +209,14 @@ def test_a_fault_is_named(
         ("package:nope/b.csv", "no package nope is installed"),
     ],
 )
-def test_what_is_out_of_reach_is_named(url: str, reason: str, raw: Path) -> None:
+def test_an_unreachable_url_is_reported(url: str, reason: str, raw: Path) -> None:
     with pytest.raises(InputError) as caught:
         fetch(tiny.source_file(url), into=raw)
     assert reason in str(caught.value)
     assert contents(raw) == {"old.csv": b"old"}
 
 
-def test_every_url_is_named_with_its_own_reason(server: Server, raw: Path) -> None:
+def test_every_url_is_reported_with_its_own_reason(server: Server, raw: Path) -> None:
     url = f"{server.serve(answer(status=404))}/a.csv"
     with pytest.raises(InputError) as caught:
         fetch(tiny.source_file(url, f"{REFUSED}/a.csv"), into=raw, mirror="/nowhere")
@@ -239,24 +239,24 @@ def test_a_fault_that_passes_is_retried(
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "published"),
+    ("name", "fields", "expected"),
     [
         ("a.csv", ["Content-Encoding: gzip"], DATA),
-        ("a.csv.gz", ["Content-Encoding: gzip"], PACKED),  # the label says what the file is
+        ("a.csv.gz", ["Content-Encoding: gzip"], PACKED),  # here the header describes the published file
         ("a.csv.gz", [], PACKED),
     ],
 )
 def test_a_file_is_kept_as_published(
-    name: str, fields: list[str], published: bytes, server: Server, raw: Path
+    name: str, fields: list[str], expected: bytes, server: Server, raw: Path
 ) -> None:
     fetch(tiny.source_file(f"{server.serve(answer(PACKED, *fields))}/{name}"), into=raw)
-    assert contents(raw) == {name: published}
+    assert contents(raw) == {name: expected}
 
 
 @pytest.mark.parametrize(
     ("address", "reason"), [("127.0.0.1:9", "proxy: Failed to establish"), ("[half:9", "invalid")]
 )
-def test_a_useless_proxy_is_named_without_its_password(
+def test_a_useless_proxy_is_reported_without_its_password(
     address: str, reason: str, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://someone:secret@{address}")

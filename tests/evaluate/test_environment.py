@@ -24,7 +24,7 @@ def test_the_file_changes_only_with_the_metrics(tmp_path: Path) -> None:
     assert json.loads(file.read_text()) == environment.fingerprint()
 
 
-def test_the_fingerprint_names_the_machine_and_nobody() -> None:
+def test_the_fingerprint_has_versions_but_no_host_user_or_home() -> None:
     found = environment.fingerprint()
     assert found["python"]["version"] == platform.python_version()
     assert {"keras", "numpy", "dvc"} <= found["packages"].keys()

@@ -22,7 +22,7 @@ def test_scores_read_back(tmp_path: Path) -> None:
     assert [(each.name, each.examples) for each in found.classes] == [("a", 1), ("b", 2)]
 
 
-def test_git_gets_the_main_metrics_alone(tmp_path: Path) -> None:
+def test_only_the_main_metrics_go_into_git(tmp_path: Path) -> None:
     save_metrics(SCORES, tmp_path / "m.json")
     figures = {name: value for name, value in evaluate(ANSWERS).items() if METRICS[name].in_git}
     assert list(figures) == ["accuracy", "log_loss"]

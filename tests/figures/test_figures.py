@@ -139,7 +139,7 @@ def test_no_text_is_cut_off_or_lies_on_another_or_on_a_picture(
 
 @pytest.mark.parametrize("kind", ["training_curves", "calibration", "units", "contact_sheet", "pixel_values"])
 def test_the_bytes_depend_on_the_picture_alone(kind: str, tmp_path: Path) -> None:
-    """Not on the user's own settings, which stay as they are."""
+    """The user's Matplotlib settings change nothing in the file, and stay as they are."""
     first = png(all_figures()[kind](), tmp_path)
     with mpl.rc_context({"font.size": 30, "font.family": "monospace", "axes.grid": True, "savefig.dpi": 55}):
         assert png(all_figures()[kind](), tmp_path) == first
@@ -202,14 +202,14 @@ def test_weight_pictures_share_one_scale_with_zero_in_the_middle() -> None:
         assert top - 1 < bottom < top
 
 
-def test_frames_are_around_the_units_spoken_of() -> None:
+def test_units_with_a_verdict_have_a_frame_in_its_colour() -> None:
     figure = all_figures()["units"]()
     verdicts = VERDICTS_OF_UNITS
     assert captions(figure) == [f"{unit} {verdict}".strip() for unit, verdict in enumerate(verdicts)]
     places = list(tiles(figure.axes[0]))
-    spoken_of = [unit for unit, verdict in enumerate(verdicts) if verdict]
+    with_verdict = [unit for unit, verdict in enumerate(verdicts) if verdict]
     frames = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
-    for unit, frame in zip(spoken_of, frames, strict=True):
+    for unit, frame in zip(with_verdict, frames, strict=True):
         assert frame.get_xy() == places[unit]
         assert to_hex(frame.get_edgecolor()) == VERDICTS[verdicts[unit]].lower()
     assert figure.get_suptitle().endswith("12 units: 3 dead, 3 noise, 3 alike")
@@ -219,9 +219,10 @@ def test_the_contact_sheet_has_a_line_for_each_class() -> None:
     images = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
     examples = Examples(images, np.array([1, 0, 1], np.uint8), 16, ("a", "b"))
     figure = data.contact_sheet(examples, np.array([[1, -1], [2, 0]]), "title")
-    (place, below, beside), shown = zip(*tiles(figure.axes[0]).items(), strict=True)
-    assert_array_equal(shown, images[[1, 2, 0]])
-    assert place[0] == below[0]  # one under the other
+    drawn = tiles(figure.axes[0])
+    assert_array_equal(list(drawn.values()), images[[1, 2, 0]])
+    first, below, beside = drawn
+    assert first[0] == below[0]  # one under the other
     assert below[1] == beside[1]  # side by side
     assert captions(figure) == ["a", "b"]
 

@@ -15,7 +15,7 @@ def judged(
     biases: list[float] | None = None,
     images: NDArray[np.uint8] | None = None,
 ) -> Units:
-    """Units with these weights ``[height, width, units]``, on one image of full ink unless told."""
+    """Units with these weights ``[height, width, units]``, by default on one image of full ink."""
     height, width, units = weights.shape
     if images is None:
         images = np.full((1, height, width), MAXIMUM, np.uint8)
@@ -74,7 +74,7 @@ def test_similarity_is_the_largest_absolute_cosine_to_another_unit() -> None:
         (1.0, 0.2, 0.45, ""),
     ],
 )
-def test_the_first_verdict_that_holds(
+def test_a_unit_gets_the_first_verdict_that_holds(
     active: float, smoothness: float, similarity: float, verdict: str
 ) -> None:
     units = Units(np.array([smoothness]), np.array([active]), np.array([similarity]), np.array([7]))

@@ -84,7 +84,7 @@ def write(path: Path, entry: dict[str, Any], *, train: Examples, test: Examples,
 
 
 def stored(examples: Examples, entry: dict[str, Any]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images and labels as the entry says that they lie in the files."""
+    """Images and labels as the entry's files store them: inverted, transposed, labels from first_label on."""
     images = 255 - examples.images if entry.get("inverted") else examples.images
     images = images.transpose(0, 2, 1) if entry.get("transposed") else images
     return images, examples.labels + np.uint8(entry.get("first_label", 0))

@@ -59,7 +59,7 @@ def test_a_header_is_left_out(
     assert said in capsys.readouterr().out
 
 
-def test_a_row_like_pandas_header_is_an_example_if_source_yaml_says_so(tmp_path: Path) -> None:
+def test_a_row_that_looks_like_a_header_is_an_example_with_header_false(tmp_path: Path) -> None:
     assert len(read_csv(tmp_path, b"0,1,2,3,4\n" + CSV, header=False)) == 4
 
 
@@ -70,7 +70,7 @@ def test_idx(tmp_path: Path, content: tuple[bytes, bytes]) -> None:
     tiny.assert_same(read_idx(tmp_path, *content), EXPECTED)
 
 
-def test_a_published_test_file_is_read_beside(tmp_path: Path) -> None:
+def test_a_sources_own_test_file_becomes_the_test_examples(tmp_path: Path) -> None:
     parts = {"train": tiny.examples(9), "test": tiny.examples(4, seed=1)}
     for name, part in parts.items():
         (tmp_path / f"{name}.csv").write_bytes(tiny.csv_bytes(part))
@@ -118,7 +118,7 @@ def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
         (CSV.decode().encode("utf-16"), ["row 1, column 1: expected a label"]),
     ],
 )
-def test_the_first_bad_row_of_csv_is_named(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
+def test_the_first_bad_row_of_csv_is_reported(tmp_path: Path, content: bytes, pieces: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         read_csv(tmp_path, content)
     for piece in [str(tmp_path / "train.csv"), *pieces]:
@@ -155,7 +155,7 @@ NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.as
         ({"x_test": EXPECTED.images}, "y_test is not a file in the archive"),
     ],
 )
-def test_a_bad_npz_file_is_named(tmp_path: Path, changes: dict[str, Any], line: str) -> None:
+def test_a_bad_npz_file_is_reported(tmp_path: Path, changes: dict[str, Any], line: str) -> None:
     source = tiny.source("npz", EXPECTED, files={"data": "a.npz"})
     np.savez(tmp_path / "a.npz", **NPZ)
     tiny.assert_same(tiny.read(tmp_path, source), EXPECTED)
@@ -191,7 +191,7 @@ def test_a_bad_npz_file_is_named(tmp_path: Path, changes: dict[str, Any], line: 
         ),
     ],
 )
-def test_a_bad_picture_is_named(tmp_path: Path, name: str, content: bytes, line: str) -> None:
+def test_a_bad_picture_is_reported(tmp_path: Path, name: str, content: bytes, line: str) -> None:
     (tmp_path / "train" / name).parent.mkdir(parents=True)
     (tmp_path / "train" / name).write_bytes(content)
     with pytest.raises(InputError) as caught:
@@ -201,7 +201,7 @@ def test_a_bad_picture_is_named(tmp_path: Path, name: str, content: bytes, line:
 
 def test_pictures_of_any_mode_are_read_in_grey(tmp_path: Path) -> None:
     grey = Image.fromarray(np.array([[0, 255], [255, 0]], np.uint8))
-    clear = Image.merge("LA", (Image.new("L", (2, 2)), ImageOps.invert(grey)))  # black where it is not clear
+    clear = Image.merge("LA", (Image.new("L", (2, 2)), ImageOps.invert(grey)))  # black, more or less opaque
     wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     (tmp_path / "train/one").mkdir(parents=True)
     for number, picture in enumerate(
@@ -256,14 +256,14 @@ def test_memory_stays_below_four_times_the_images(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_bad_idx_file_is_named(tmp_path: Path, images: bytes, labels: bytes, pieces: list[str]) -> None:
+def test_a_bad_idx_file_is_reported(tmp_path: Path, images: bytes, labels: bytes, pieces: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         read_idx(tmp_path, images, labels)
     for piece in [str(tmp_path), *pieces]:
         assert piece in str(caught.value)
 
 
-def test_the_number_of_rows_is_held_against_the_source(tmp_path: Path) -> None:
+def test_another_number_of_rows_than_in_source_yaml_is_refused(tmp_path: Path) -> None:
     files = {"train": {"urls": ["train.csv"], "rows": 4}}
     with pytest.raises(InputError, match=r"train\.csv: expected 4 rows, .* found 3"):
         read_csv(tmp_path, CSV, files=files)

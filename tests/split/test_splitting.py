@@ -24,7 +24,7 @@ def rows_of(examples: Examples) -> NDArray[np.int64]:
     return pixels[:, 0] * 256 + pixels[:, 1]
 
 
-def cut(examples: Examples, test: Examples | None = None, **changes: Any) -> Splits:
+def split_with(examples: Examples, test: Examples | None = None, **changes: Any) -> Splits:
     settings = {"rows": None, "validation_fraction": 0.25, "test_fraction": 0.2, "seed": 0}
     return split(examples, test, **{**settings, **changes})
 
@@ -38,13 +38,13 @@ def cut(examples: Examples, test: Examples | None = None, **changes: Any) -> Spl
     ],
 )
 def test_sizes(available: int, rows: int | None, fraction: float, train: int, validation: int) -> None:
-    splits = cut(numbered(available), numbered(7), rows=rows, validation_fraction=fraction)
+    splits = split_with(numbered(available), numbered(7), rows=rows, validation_fraction=fraction)
     assert [len(part) for part in splits] == [train, validation, 7]
 
 
 def test_train_then_validation_are_the_first_rows_in_the_seeds_order() -> None:
     test = numbered(7)
-    splits = cut(numbered(300), test, rows=200, seed=3)
+    splits = split_with(numbered(300), test, rows=200, seed=3)
     order = np.random.default_rng(3).permutation(200)
     assert_array_equal(rows_of(splits.train), order[:150])
     assert_array_equal(rows_of(splits.validation), order[150:])
@@ -53,15 +53,15 @@ def test_train_then_validation_are_the_first_rows_in_the_seeds_order() -> None:
 
 
 def test_a_carved_out_test_split_is_stratified_and_shares_no_row() -> None:
-    splits = cut(numbered(200), test_fraction=0.2)
+    splits = split_with(numbered(200), test_fraction=0.2)
     assert splits.test.rows_per_class() == {str(digit): 4 for digit in range(10)}
     assert_array_equal(np.sort(np.concatenate([rows_of(part) for part in splits])), np.arange(200))
 
 
 def test_a_carved_out_test_split_depends_on_the_seed_alone() -> None:
-    expected = rows_of(cut(numbered(200)).test)
-    assert_array_equal(rows_of(cut(numbered(200), rows=100, validation_fraction=0.5).test), expected)
-    assert not np.array_equal(rows_of(cut(numbered(200), seed=1).test), expected)
+    expected = rows_of(split_with(numbered(200)).test)
+    assert_array_equal(rows_of(split_with(numbered(200), rows=100, validation_fraction=0.5).test), expected)
+    assert not np.array_equal(rows_of(split_with(numbered(200), seed=1).test), expected)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_carved_out_test_split_depends_on_the_seed_alone() -> None:
 )
 def test_a_split_or_class_without_examples_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        cut(numbered(100), **{"test": numbered(7), **changes})
+        split_with(numbered(100), **{"test": numbered(7), **changes})
 
 
 def test_warnings_about_a_suspicious_split() -> None:
@@ -95,13 +95,13 @@ def test_warnings_about_a_suspicious_split() -> None:
         "warning: 2 of 4 validation images are in train too, as exact copies",
         "warning: all 3 test images are identical",
     ]
-    assert warnings_about(cut(tiny.examples(300, size=(3, 3)))) == []
+    assert warnings_about(split_with(tiny.examples(300, size=(3, 3)))) == []
 
 
 @pytest.mark.parametrize(
     ("paper", "ink", "key"), [(255, 0, "inverted: true"), (0, 1, "pixel_maximum: 1"), (0, 255, "")]
 )
-def test_a_key_that_source_yaml_seems_to_lack_is_named(paper: int, ink: int, key: str) -> None:
+def test_a_key_that_source_yaml_seems_to_lack_is_reported(paper: int, ink: int, key: str) -> None:
     images = np.full((20, 8, 8), paper, np.uint8)
     images[:, 2:6, 3:5] = ink
     part = Examples(images, np.arange(20, dtype=np.uint8) % 2, 255, ("zero", "one"))

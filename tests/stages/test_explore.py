@@ -46,7 +46,7 @@ def test_the_files_written_need_no_test_data(root: Path) -> None:
         pd.testing.assert_frame_equal(found, expected, rtol=1e-5, check_column_type=False)
 
 
-def test_a_wrong_pixel_leaves_the_last_figures(root: Path) -> None:
+def test_a_wrong_pixel_keeps_the_figures_of_the_run_before(root: Path) -> None:
     (root / "plots/data").mkdir(parents=True)
     (root / "plots/data/example.png").write_bytes(b"of the last good run")
     params = root / "params.yaml"

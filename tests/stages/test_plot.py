@@ -74,14 +74,14 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
     return kept
 
 
-def written(root: Path) -> set[str]:
+def figure_names(root: Path) -> set[str]:
     return {path.name for path in (root / "plots/m").iterdir()}
 
 
-def test_figures_of_an_earlier_run_go(workspace: Path, saved: dict[str, Figure]) -> None:
+def test_figures_of_an_earlier_run_are_deleted(workspace: Path, saved: dict[str, Figure]) -> None:
     laid_out(workspace)
     plot.main("m", workspace)
-    assert written(workspace) == CHARTS | {"weights_10.png", "weights_100.png"}
+    assert figure_names(workspace) == CHARTS | {"weights_10.png", "weights_100.png"}
     table = pd.read_csv(workspace / "tables/m/units.csv", keep_default_na=False)
     assert table["step"].tolist() == [10] * 4 + [100] * 4
     verdicts = [
@@ -90,7 +90,7 @@ def test_figures_of_an_earlier_run_go(workspace: Path, saved: dict[str, Figure])
     assert captions(saved["weights_100.png"]) == verdicts
     laid_out(workspace, steps=())
     plot.main("m", workspace)
-    assert written(workspace) == CHARTS
+    assert figure_names(workspace) == CHARTS
 
 
 def test_a_linear_classifier_has_a_picture_for_each_class_and_no_units(

@@ -19,7 +19,7 @@ def data(workspace: Path) -> Path:
     return path
 
 
-def test_a_bad_row_leaves_the_last_splits(workspace: Path, data: Path) -> None:
+def test_a_bad_row_keeps_the_splits_of_the_run_before(workspace: Path, data: Path) -> None:
     EXAMPLES.save(workspace / "data/splits/train.npz")
     before = (workspace / "data/splits/train.npz").read_bytes()
     data.write_bytes(tiny.csv_bytes(EXAMPLES) + b"256" + b",0" * 64)
@@ -29,7 +29,7 @@ def test_a_bad_row_leaves_the_last_splits(workspace: Path, data: Path) -> None:
     assert (workspace / "data/splits/train.npz").read_bytes() == before
 
 
-def test_what_is_odd_is_told_and_nothing_stops(
+def test_warnings_are_printed_and_the_stage_goes_on(
     workspace: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data.write_bytes(tiny.csv_bytes(EXAMPLES.take(np.arange(200) % 100)))

@@ -20,7 +20,7 @@ CROSS[10, 7:17] = 100
 
 
 class Fixed:
-    """Random numbers that are all alike: the ends of the ranges, or a push of deviation 1."""
+    """In place of a random generator: uniform() returns the given draws, standard_normal() returns ones."""
 
     def __init__(self, *draws: float) -> None:
         self.draws = draws
@@ -38,7 +38,7 @@ def distorter(size: tuple[int, int] = (SIDE, SIDE), **changes: float) -> Distort
 
 
 def distorted(image: NDArray[np.uint8], *draws: float, **changes: float) -> NDArray[np.float32]:
-    """By the given draws: rotation, zoom of height and width, shear, shift of rows and columns."""
+    """Distort by draws from -1 to 1: rotation, zoom (height, width), shear, shift (rows, columns)."""
     random: Any = Fixed(*draws)
     (found,) = distorter(image.shape, **changes)(image[None], random)
     return np.asarray(found)

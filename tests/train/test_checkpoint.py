@@ -33,7 +33,7 @@ ALL = SHORT | {
 }
 
 
-def opened(folder: Path, recipe: Recipe, learnt: Examples = TRAIN) -> Checkpoint:
+def open_checkpoint(folder: Path, recipe: Recipe, learnt: Examples = TRAIN) -> Checkpoint:
     return Checkpoint(folder, recipe, learnt, VALIDATION)
 
 
@@ -42,15 +42,15 @@ def _at_every_period(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
 
 
-def killed(recipe: Recipe, folder: Path, step: int) -> None:
-    """A training that gets no further than the period which ends at ``step``."""
+def train_until(recipe: Recipe, folder: Path, step: int) -> None:
+    """Train to the end of the period at ``step``; the next one fails, as if the process were killed."""
 
     def die(period: Period) -> None:
         if period.step > step:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        train(recipe, TRAIN, VALIDATION, checkpoint=opened(folder, recipe), report=die)
+        train(recipe, TRAIN, VALIDATION, checkpoint=open_checkpoint(folder, recipe), report=die)
 
 
 def left_by(trained: Trained, folder: Path) -> list[bytes]:
@@ -65,11 +65,11 @@ def left_by(trained: Trained, folder: Path) -> list[bytes]:
     ("changes", "step"),
     [(SHORT | {"optimizer": "adagrad"}, 8), (ALL, 4), (ALL | {"averaging": 0.0, "snapshots": []}, 8)],
 )
-def test_it_ends_with_the_same_bytes(changes: dict[str, Any], step: int, tmp_path: Path) -> None:
+def test_a_resumed_training_gives_the_same_bytes(changes: dict[str, Any], step: int, tmp_path: Path) -> None:
     recipe = tiny.recipe(**changes)
     folder = tmp_path / "checkpoint"
-    killed(recipe, folder, step)
-    reached = opened(folder, recipe)
+    train_until(recipe, folder, step)
+    reached = open_checkpoint(folder, recipe)
     assert reached.step == step
     reported: list[Period] = []
     found = train(recipe, TRAIN, VALIDATION, checkpoint=reached, report=reported.append)
@@ -77,35 +77,35 @@ def test_it_ends_with_the_same_bytes(changes: dict[str, Any], step: int, tmp_pat
     assert [period.step for period in reported] == list(range(step + 4, 13, 4))
 
 
-def test_what_is_kept_serves_no_other_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_serves_no_other_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, folder = tiny.recipe(**SHORT), tmp_path / "checkpoint"
-    killed(recipe, folder, 4)
-    assert opened(folder, tiny.recipe(**SHORT | {"seed": 1})).step == 0
-    assert opened(folder, recipe, tiny.examples(10, seed=9)).step == 0
+    train_until(recipe, folder, 4)
+    assert open_checkpoint(folder, tiny.recipe(**SHORT | {"seed": 1})).step == 0
+    assert open_checkpoint(folder, recipe, tiny.examples(10, seed=9)).step == 0
     assert Checkpoint(folder, recipe, TRAIN, TRAIN).step == 0
     relabelled = Examples(TRAIN.images, TRAIN.labels[::-1].copy(), 16, TRAIN.class_names)
-    assert opened(folder, recipe, relabelled).step == 0
+    assert open_checkpoint(folder, recipe, relabelled).step == 0
     with monkeypatch.context() as patch:
         patch.setattr(keras, "__version__", "0")
-        assert opened(folder, recipe).step == 0
-    assert opened(folder, recipe).step == 4
+        assert open_checkpoint(folder, recipe).step == 0
+    assert open_checkpoint(folder, recipe).step == 4
 
 
-def test_a_damaged_one_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_ignored(tmp_path: Path) -> None:
     recipe, folder = tiny.recipe(**SHORT), tmp_path / "checkpoint"
-    killed(recipe, folder, 4)
+    train_until(recipe, folder, 4)
     for name in ("history.csv", "snapshots.npz", "variables.npz"):
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[:-200])
-        assert opened(folder, recipe).step == 0
+        assert open_checkpoint(folder, recipe).step == 0
         (folder / name).write_bytes(whole)
-    assert opened(folder, recipe).step == 4
+    assert open_checkpoint(folder, recipe).step == 4
 
 
-def test_a_short_training_keeps_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_training_writes_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "INTERVAL", 15.0)
     recipe = tiny.recipe(**SHORT)
-    train(recipe, TRAIN, VALIDATION, checkpoint=opened(tmp_path / "checkpoint", recipe))
+    train(recipe, TRAIN, VALIDATION, checkpoint=open_checkpoint(tmp_path / "checkpoint", recipe))
     assert not list(tmp_path.iterdir())
 
 
@@ -116,7 +116,7 @@ def test_the_stage_goes_on_after_a_kill(workspace: Path, capsys: pytest.CaptureF
     TRAIN.save(workspace / "data/splits/train.npz")
     VALIDATION.save(workspace / "data/splits/validation.npz")
     kept = workspace / "checkpoints/dnn"
-    killed(tiny.recipe(**SHORT), kept, 4)
+    train_until(tiny.recipe(**SHORT), kept, 4)
     stage.main("dnn", workspace)
     assert "continuing from step 4 of 12" in capsys.readouterr().out
     assert History.load(workspace / "models/dnn/history.csv").steps == [4, 8, 12]

@@ -64,7 +64,7 @@ def test_every_runtime_gives_the_same_answers(recipe: dict[str, object], tmp_pat
     model = trained(**recipe)
     save(model, tmp_path)
     expected = np.asarray(model(PIXELS))
-    assert np.ptp(expected, axis=0).min() > 0.01  # they don't agree on nothing
+    assert np.ptp(expected, axis=0).min() > 0.01  # the answers differ between images
     (by_onnx,) = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(["logits"], {"images": PIXELS})
     for found in (
         by_onnx,
@@ -112,7 +112,7 @@ def test_an_onnx_file_says_what_it_takes_and_gives(model: Any, tmp_path: Path) -
     assert shapes == {"images": ["n", 2, 3], "logits": ["n", 3]}
 
 
-def test_a_layer_that_onnx_is_not_taught_is_named(tmp_path: Path) -> None:
+def test_a_layer_that_cannot_be_written_to_onnx_is_reported(tmp_path: Path) -> None:
     layers = [keras.Input((2, 3)), keras.layers.Flatten(), keras.layers.Softmax(name="odd")]
     model = keras.Sequential(layers)
     with pytest.raises(NotImplementedError, match=r"the layer odd \(Softmax\)"):

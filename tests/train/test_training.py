@@ -42,7 +42,7 @@ def test_a_linear_classifier_starts_at_zero_and_a_dense_network_at_glorots_weigh
 
 
 def test_no_two_layers_start_alike_and_the_seed_decides() -> None:
-    """Nor does a layer of one seed start as another layer of another seed does."""
+    """All layers of all seeds start with different weights."""
     starts = [
         kernel.tobytes()
         for seed in range(4)
@@ -131,8 +131,8 @@ def test_the_other_settings_act_too(changes: dict[str, object]) -> None:
     assert trained_weights(**plain, **changes) != trained_weights(**plain)
 
 
-def test_weight_decay_pulls_weights_to_zero_beside_the_gradient() -> None:
-    """Of AdamW: by the learning rate times the decay, and the weights alone."""
+def test_weight_decay_shrinks_the_kernels() -> None:
+    """AdamW shrinks them, and nothing else, by learning rate × weight decay × weight in each step."""
     changes: dict[str, object] = {"hidden_units": [4], "normalization": "batch", "steps": 1, "periods": 1}
     before = built(**changes).get_weights()
     plain, decayed = (
@@ -216,7 +216,7 @@ def test_score_agrees_with_the_evaluation() -> None:
         ),
     ],
 )
-def test_a_training_that_leads_nowhere_ends_early(changes: dict[str, object], message: str) -> None:
+def test_a_diverging_or_collapsed_training_ends_early(changes: dict[str, object], message: str) -> None:
     reported: list[Period] = []
     with pytest.raises(InputError, match=f"^training, period 1: .*{message}"):
         train(tiny.recipe(**changes), TRAIN, VALIDATION, report=reported.append)
