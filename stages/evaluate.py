@@ -26,7 +26,7 @@ def main(model: str, root: Path = Path()) -> None:
                 confusion.append((split, names[actual], names[predicted], count))
             scores[split] = Scores.of(answers, names)
             metrics = scores[split].metrics
-            print(f"{split}: accuracy {metrics['accuracy']:.4f}, log loss {metrics['log_loss']:.4f}")
+            print(f"{model}, {split}: accuracy {metrics['accuracy']:.4f}, log loss {metrics['log_loss']:.4f}")
         save_scores(scores, folder / "scores.json")
         # For DVC's confusion plot: the number of rows doesn't depend on that of images.
         write_csv(folder / "confusion.csv", ("split", "actual", "predicted", "count"), confusion)

@@ -178,7 +178,7 @@ class TestTrial:
         change_dnn(root, optimizer="sgd")
         (trial,) = self.run(root, space={"learning_rate": {"choices": [1e6]}})
         assert (trial["state"], trial["last_period"]) == ("failed", 0)
-        assert trial["reason"].startswith("training, period 1: found")
+        assert trial["reason"].startswith("training, period 1: expected")
 
 
 class TestResults:

@@ -124,7 +124,7 @@ def resumed(project: Path) -> Path:
     assert not folder.exists()
     shutil.rmtree(left, ignore_errors=True)
     interrupted = rows(project)
-    assert "uncommitted results of an earlier run" in output(start(project, "run", "mine"), 1)
+    assert "results of an earlier run that are not committed" in output(start(project, "run", "mine"), 1)
     printed = output(start(project, "run", "mine", "--resume"))
     assert f"{TRIALS} of {TRIALS} trials: {TRIALS} complete" in printed
     for earlier in (killed, interrupted):  # no finished trial was trained again
@@ -275,7 +275,7 @@ def test_no_answer_from_a_cluster_is_an_error_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begin = time.monotonic()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(InputError, match=f"--address {address}: .* no answer"):
+        with pytest.raises(InputError, match=f"--address {address}: .*no answer"):
             engine.connected(address).__enter__()
     assert time.monotonic() - begin < 15
 
@@ -286,7 +286,7 @@ def test_resuming_after_a_code_change_needs_a_commit_of_the_results(resumed: Pat
         file.write("# changed\n")
     printed = output(start(folder, "run", "mine", "--resume"), 1)
     assert "its trials are of other code; the sweep begins anew" in printed
-    assert "uncommitted results of an earlier run" in printed
+    assert "results of an earlier run that are not committed" in printed
 
 
 def test_splits_of_other_parameters_are_refused(project: Path, tmp_path: Path) -> None:
