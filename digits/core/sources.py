@@ -171,7 +171,7 @@ def load_source(root: Path, name: str) -> Source:
     entry = read_mapping(root / path)
     kind = entry.get("format")
     if not isinstance(kind, str) or kind not in FORMATS:
-        problem = f"expected one of {', '.join(FORMATS)}, found {excerpt(kind)}"
+        problem = f"found {excerpt(kind)}, expected one of {', '.join(FORMATS)}"
         raise InputError(f"{path}, format", problem, "Fix the value")
     source: Source = validated(FORMATS[kind], entry, path=path)
     names = [file.name for file in source_files(source).values() if not file.is_local]

@@ -37,8 +37,8 @@ def describe(root: Path, name: str, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"format": "jpeg"}, "format: expected one of csv, idx, npz, pictures, found 'jpeg'"),
-        ({"format": ["csv"]}, "format: expected one of csv, idx, npz, pictures, found ['csv']"),
+        ({"format": "jpeg"}, "format: found 'jpeg', expected one of csv, idx, npz, pictures"),
+        ({"format": ["csv"]}, "format: found ['csv'], expected one of csv, idx, npz, pictures"),
         (
             {"class_names": ["a", "b", "a"]},
             "class_names: expected a name of its own for each class, found 'a' twice",
