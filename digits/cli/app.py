@@ -29,7 +29,7 @@ app.add_typer(sweep, name="sweep")
 
 
 def check_checkout(otherwise: str = "git clone it first") -> None:
-    """Raise an InputError if the working directory is no checkout of the project, or another one's."""
+    """Raise an InputError if the working directory is no checkout, or another one than this command's."""
     here, own = Path("digits/cli/app.py"), Path(__file__)
     if not here.is_file():
         problem = "expected a checkout of the project, found no folder digits/ with its code"
@@ -48,7 +48,7 @@ class InCheckout(TyperCommand):
 
 
 def _stems(pattern: str) -> Callable[[], list[str]]:
-    """Names for a shell to complete."""
+    """Return a function that lists file names without suffix, for a shell to complete."""
     return lambda: sorted(path.stem for path in Path().glob(pattern))
 
 
@@ -108,7 +108,7 @@ def experiments(
     markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show the experiments in git and of dvc exp run, what each one changed, and which is best."""
+    """Show the experiments of git and of dvc exp run, what each one changed, and which is best."""
     from digits.cli.experiments import main
 
     sys.exit(main("json" if as_json else "markdown" if markdown else "table"))
@@ -118,7 +118,9 @@ def experiments(
 def predict(
     images: Annotated[
         list[str],
-        typer.Argument(help="Pictures, folders of them or of folders named after classes, - for stdin."),
+        typer.Argument(
+            help="Picture files; folders of them, or with a subfolder for each class; - for standard input."
+        ),
     ],
     model: Annotated[
         str | None,
@@ -134,7 +136,12 @@ def predict(
         Literal["table", "json", "csv"], typer.Option(help="How the answers are printed.")
     ] = "table",
     seen: Annotated[
-        Path | None, typer.Option("--show", metavar="FOLDER", help="Write what the network saw there.")
+        Path | None,
+        typer.Option(
+            "--show",
+            metavar="FOLDER",
+            help="Write the network's input for each picture to this folder, as PNG.",
+        ),
     ] = None,
 ) -> None:
     """Say what is on pictures of any size, dark on light or light on dark.
@@ -166,7 +173,8 @@ def run_sweep(
         str, typer.Argument(help="One of sweeps/.", autocompletion=_stems("sweeps/*.yaml"))
     ] = "dnn",
     trials: Annotated[
-        int | None, typer.Option(min=1, help="How many in all, instead of what the sweep says.")
+        int | None,
+        typer.Option(min=1, help="The number of trials in all, instead of that in the sweep's file."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as there are cores, if not given.")
@@ -178,11 +186,16 @@ def run_sweep(
             help="A Ray cluster, from one of its nodes; this machine alone, if not given.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Continue an earlier run: keep its finished trials, train the missing ones."
+        ),
+    ] = False,
 ) -> None:
     """Train the trials of sweeps/NAME.yaml, and write metrics/sweeps/NAME.
 
-    The validation split alone judges them. What is done is written down trial by trial.
+    Trials are compared on the validation split alone. Each is written down as it ends.
     """
     from digits.cli.sweep.commands import run
 
@@ -229,7 +242,9 @@ def report(output: Path = Path("report/index.html"), open_page: OpenPage = False
 def repeat(
     seeds: Annotated[int, typer.Option(min=2, help="How many trainings of each model.")] = 5,
     model: Annotated[list[str] | None, typer.Option(help="All models, if not given.")] = None,
-    save: Annotated[bool, typer.Option(help="Write metrics/repeats/ anew, to be committed.")] = False,
+    save: Annotated[
+        bool, typer.Option(help="Replace metrics/repeats/ with these results, to be committed.")
+    ] = False,
 ) -> None:
     """Train with several seeds, and show each metric's mean, deviation and 95 % interval."""
     from digits.cli.repeat import main
@@ -239,7 +254,7 @@ def repeat(
 
 @app.command(cls=InCheckout)
 def metrics() -> None:
-    """Show what the last run's models reach, in one table."""
+    """Show the metrics of the last run's models, in one table."""
     from digits.cli.metrics import main
 
     sys.exit(main())
@@ -247,7 +262,7 @@ def metrics() -> None:
 
 @app.command(cls=InCheckout)
 def verify(tolerance: Annotated[float, typer.Option(min=0, help=TOLERANCE)] = 1e-3) -> None:
-    """Run what is committed at HEAD afresh, elsewhere, and compare with its dvc.lock.
+    """Run the commit at HEAD again in a temporary clone, and compare the outputs with its dvc.lock.
 
     Exit status 0 if every output has the same bytes, or all metrics are within the tolerance; else 1.
     """
@@ -257,7 +272,7 @@ def verify(tolerance: Annotated[float, typer.Option(min=0, help=TOLERANCE)] = 1e
 
 
 def run() -> None:
-    """The command line; what a person can mend ends in one line and exit status 1."""
+    """Run the command line; an error that the user can fix is one line, with exit status 1."""
     escape_unprintable()
     try:
         app(prog_name="digits")
@@ -270,7 +285,7 @@ def run() -> None:
     except (InputError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except Exception as error:
-        # What DVC says of its own repository, dvc.yaml or remotes; not imported before it is needed.
+        # Errors of DVC; told by the name of their module, as importing DVC takes long.
         if any(kind.__module__ == "dvc.exceptions" for kind in type(error).__mro__):
             sys.exit(f"error: {printable(str(error))}")
         raise

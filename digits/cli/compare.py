@@ -39,8 +39,8 @@ def main(
 ) -> int:
     """Print the comparison of two revisions; return 1 if one of the conditions holds, else 0.
 
-    ``between`` are two models: the first one's results before, the second one's after, of the same revision
-    if only one is given, or of the workspace.
+    ``between`` names two models, to compare the second with the first. Both are of the revision ``before``,
+    or of the workspace if none is given.
     """
     before = before or (WORKSPACE if between else "HEAD")
     after = after or (before if between else WORKSPACE)
@@ -62,7 +62,7 @@ def main(
 def read_results(root: Path, revision: str, only: tuple[str, str] | None = None) -> Results:
     """Return the results of a git revision, a DVC experiment or the workspace.
 
-    ``only`` names one of the models, and says what to call it.
+    ``only``: the one model to read, and the label to use as the name of its results.
 
     Raises:
         InputError: there is no such revision, it has no metrics, or a file of it is damaged.

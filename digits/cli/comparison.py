@@ -23,7 +23,7 @@ Verdict = Literal["no change", "within noise", "better", "worse", "not tested", 
 
 
 class Results(NamedTuple):
-    """One revision's parameters and results; figures that git doesn't keep only where DVC has scores.json."""
+    """One revision's parameters and results; metrics that are not in git only if DVC has scores.json."""
 
     name: str  # the revision as the user named it
     params: Mapping[str, Any]  # of params.yaml, by dotted key
@@ -81,7 +81,7 @@ class Comparison(NamedTuple):
     def failures(self, condition: str) -> list[Change]:
         """Return the figures that fulfil a condition: ``worse``, or a bound such as ``accuracy < 0.9``.
 
-        A figure that is gone fulfils all. An InputError if the text is no condition of any figure.
+        A metric that is gone fulfils every condition. An InputError if the text fits no metric.
         """
         if condition == "worse":
             return [change for change in self.metrics if change.verdict in ("worse", "gone")]

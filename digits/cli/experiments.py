@@ -15,15 +15,15 @@ from digits.core.errors import InputError
 
 #: Columns of a terminal that the notes fit into.
 WIDTH = 120
-#: Changed parameters of a model that are named; of more, how many.
-NAMED = 8
+#: The largest number of a model's changes that a row names; of more it gives the number.
+NAMED = 3
 NONE_YET = (
     "No experiments yet. An experiment is a commit of params.yaml, dvc.lock and metrics/ whose message "
     "begins 'experiment: ', or what dvc exp run makes."
 )
 MARK = (
-    "The asterisk marks the best on its data by validation accuracy; of two that are equal, by log loss. "
-    "Test figures choose nothing."
+    "The asterisk marks the best validation accuracy on the same data; of equal ones, the lower log loss. "
+    "Test figures are not used to choose."
 )
 
 
@@ -64,10 +64,10 @@ def main(style: str, *, root: Path = Path()) -> int:
     return 0
 
 
-def describe(found: list[Experiment], named: int = NAMED) -> list[Row]:
-    """Return a row for each experiment, the best marked; of a model, ``named`` changes are named at most."""
+def describe(found: list[Experiment]) -> list[Row]:
+    """Return a row for each experiment, the best marked."""
     rows = [
-        Row(one.name, one.commit[:7] or "-", _data(one, found), one.models, _changed(one, above, named))
+        Row(one.name, one.commit[:7] or "-", _data(one, found), one.models, _changed(one, above))
         for above, one in pairwise([None, *found])
         if one
     ]
@@ -104,7 +104,7 @@ def _ranking(rows: list[Row]) -> dict[str, list[tuple[Row, str]]]:
 
 
 def _commands(rows: list[Row]) -> list[str]:
-    """Return the commands that show more of the best two experiments on the newest data that has two."""
+    """Return commands that compare the two best experiments on the same data, the newest data preferred."""
     pairs = {data: ranked for data, ranked in _ranking(rows).items() if len(ranked) > 1}
     if not pairs:
         return []
@@ -151,7 +151,7 @@ def _data(experiment: Experiment, found: list[Experiment]) -> str:
     return ", ".join([str(source), *named])
 
 
-def _changed(experiment: Experiment, above: Experiment | None, named: int) -> str:
+def _changed(experiment: Experiment, above: Experiment | None) -> str:
     """Return what changed against the experiment before, which is named if it isn't the row above."""
     if experiment.before is None:
         return "the first"
@@ -160,8 +160,8 @@ def _changed(experiment: Experiment, above: Experiment | None, named: int) -> st
         section, _, name = key.removeprefix("train.").partition(".")
         sections.setdefault(section, []).append(f"{name} {_words(old)} → {_words(new)}")
     for texts in sections.values():
-        if len(texts) > named + 1:  # dvc params diff names all
-            texts[named:] = [f"{len(texts) - named} more"]
+        if len(texts) > NAMED + 1:  # dvc params diff names all
+            texts[NAMED:] = [f"{len(texts) - NAMED} more"]
     words = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
     is_above = above is not None and above.commit == experiment.before.commit
     return ("" if is_above else f"against {experiment.before.name}: ") + (words or "no parameter")

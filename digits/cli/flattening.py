@@ -1,4 +1,4 @@
-"""Nested mappings by dotted keys, as DVC names parameters, and what dvc.lock records."""
+"""Flatten mappings to dotted keys, as DVC names parameters; read what dvc.lock records."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Frame pictures from anywhere as the images are that a network was trained on."""
+"""Bring pictures into the form of a network's training images."""
 
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ def frame(picture: Image.Image, to: ModelInput) -> Framed | None:
 
 
 def _as_it_is(picture: Image.Image, to: ModelInput) -> Framed | None:
-    """Return a picture of the network's own size with its ink as in the training images."""
+    """Return a picture of the network's own size, with ink as in the training images; it isn't scaled."""
     values = np.asarray(grey(picture), np.float64)
     paper = np.median(edge(values))
     light, dark = np.clip(values - paper, 0, None), np.clip(paper - values, 0, None)
@@ -79,5 +79,5 @@ def _as_it_is(picture: Image.Image, to: ModelInput) -> Framed | None:
 
 
 def _painted(ink: NDArray[np.float64], to: ModelInput) -> NDArray[np.uint8]:
-    """Return ink in 0–1 on the background of the training images, dark or light as theirs."""
+    """Turn ink in 0–1 into pixels with the background and the ink of the training images."""
     return np.rint(to.background + ink * (to.full_ink - to.background)).astype(np.uint8)

@@ -22,9 +22,10 @@ def git(root: Path, *words: str) -> bytes:
 
 @contextmanager
 def git_files(root: Path) -> Iterator[Callable[[str], bytes]]:
-    """Give a function that returns the content of ``<commit>:./<path>``, empty if there is none.
+    """Yield a function that returns the content of ``<commit>:./<path>``; empty if there is no such file.
 
-    One git process reads them all.
+    All its calls use one git process.
+
     """
     if not git(root, "rev-parse", "--git-dir"):
         yield lambda name: b""
@@ -55,7 +56,7 @@ def is_shallow(root: Path) -> bool:
 
 
 def lacks_files(root: Path, *revision: str) -> bool:
-    """Return whether a partial clone lacks files of a revision, of which ``git rev-list`` takes the words."""
+    """Return whether a partial clone lacks files of a revision, given as arguments of ``git rev-list``."""
     lines = git(root, "rev-list", "--objects", "--missing=print", *revision).splitlines()
     return any(line.startswith(b"?") for line in lines)
 
@@ -64,7 +65,7 @@ def commit_of(root: Path, revision: str) -> str:
     """Return the hash of the commit that a git revision or the name of a DVC experiment stands for.
 
     Raises:
-        InputError: there is no such commit, or a partial clone lacks files of it, for which DVC would wait.
+        InputError: there is no such commit, or a partial clone lacks files of it.
     """
     check_owner(root)
     newest = "log", "-1", "--format=%H"

@@ -16,9 +16,9 @@ from digits.core.errors import InputError
 from digits.core.yaml_files import parse_mapping, read_mapping
 
 PREFIX = "experiment: "
-#: DVC's names of experiments: below the hash, in two parts, of the commit that each started from.
+#: DVC's refs of experiments: refs/exps/<two digits of the start commit>/<its other digits>/<name>.
 DVC_EXPERIMENTS = "refs/exps/[0-9a-f][0-9a-f]/*/*"
-#: The figures of a model, by what they are called: the first two choose the best, the third reports.
+#: The metrics shown of a model. The first two decide which experiment is best; the third is only shown.
 FIGURES = {
     "validation_accuracy": ("validation", "accuracy"),
     "validation_log_loss": ("validation", "log_loss"),
@@ -34,11 +34,11 @@ class Experiment(NamedTuple):
     name: str  # the first line of the message without the prefix, DVC's name, or workspace
     params: dict[str, Any]  # of params.yaml, by dotted key; empty if it can't be read
     models: dict[str, dict[str, float]]  # the FIGURES of each; without a model that lacks one
-    before: "Experiment | None" = None  # where it started; of a commit, the experiment before
+    before: "Experiment | None" = None  # of DVC's, its start commit; of the workspace, HEAD
 
     @property
     def tried(self) -> dict[str, Any]:
-        """The parameters that results depend on, but for those that are off."""
+        """The parameters that results depend on, without those that are null, false, 0 or empty."""
         return {
             key: value
             for key, value in self.params.items()
@@ -57,15 +57,15 @@ class Experiment(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """The name and what was tried, by which an experiment that is run again is known."""
+        """The name and the parameters; if two have the same, the later is the earlier run again."""
         return f"{self.name} {sorted(self.tried.items())}"
 
 
 def read_experiments(root: Path) -> tuple[list[Experiment], int]:
     """Return the experiments that have figures and were not run again later, and how many others there are.
 
-    First the commits that led to HEAD, the oldest first; then DVC's experiments and the workspace, where they
-    hold results that nothing before has.
+    The commits that led to HEAD come first, the oldest first. DVC's experiments and the workspace follow, if
+    their results differ from those of all before.
     """
     log = git(root, "log", "--reverse", "--topo-order", "--encoding=UTF-8", "--format=%H %P\t%s")
     lines = [line.partition("\t") for line in log.decode(errors="replace").split("\n") if line]

@@ -1,4 +1,4 @@
-"""Show what the last run's models reach, in one table: digits metrics"""
+"""Show the metrics of the last run's models, in one table: digits metrics"""
 
 from pathlib import Path
 from typing import Any

@@ -7,11 +7,11 @@ from digits.core.errors import InputError, printable
 
 
 def show(text: str) -> None:
-    """Print lines that hold names from files; what would steer a terminal is escaped where there is one."""
+    """Print text that may hold names from files; on a terminal, escape control characters."""
     print(printable(text) if sys.stdout.isatty() else text, flush=True)
 
 
 def check_page(path: Path) -> None:
-    """Raise an InputError if a page would replace a file that is none."""
+    """Raise an InputError if ``path`` is a file that is no HTML page, so that it isn't overwritten."""
     if path.is_file() and b"<html" not in path.read_bytes()[:100].lower():
         raise InputError(path, "this file is not a web page", "Name another file with --output")

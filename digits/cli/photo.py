@@ -1,4 +1,4 @@
-"""Find the digit in a photo, apart from uneven light, lines of the paper, frames, dust and the table.
+"""Find the digit in a photo; ignore uneven light, lines on the paper, frames, dust and the table.
 
 With Pillow and NumPy alone: SciPy's ndimage takes as long to import as the rest of ``digits predict``.
 """
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 #: A pixel has ink if it differs from the background by more than this share of what differs most.
 INK = 0.2
-#: Differences of less than this, of 255, are no ink but the paper.
+#: Smaller differences than this, of 255, are paper, not ink.
 PAPER = 20
 #: Longest side of the picture that is looked at, in pixels: that of the page's canvas.
 SIDE = 280
@@ -74,7 +74,7 @@ def _channels(picture: Image.Image) -> tuple[list[Image.Image], tuple[str, str]]
         if 0 < len(opaque) < picture.width * picture.height and np.ptp(opaque, axis=0).max() < PAPER:
             return [Image.fromarray(255 - values[..., 3])], ("opaque on transparent", "transparent on opaque")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    # Red on green may be the same grey.
+    # Red ink on green paper may have the same grey.
     colours = () if picture.mode in ("1", "L", "LA") else picture.convert("RGB").split()
     return [picture.convert("L"), *colours], ("dark on light", "light on dark")
 
@@ -110,7 +110,7 @@ def edge(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _inks(channel: Image.Image) -> tuple[Values, Values]:
-    """Return how much darker, and how much lighter, each pixel is than the paper may be there."""
+    """Return how much darker each pixel is than the darkest paper around it, and how much lighter."""
     values = np.asarray(channel, np.float32)
     border = edge(values)
     level = np.median(border)
@@ -126,12 +126,13 @@ def _inks(channel: Image.Image) -> tuple[Values, Values]:
             np.asarray(small.filter(extreme(3)).resize(channel.size, Image.Resampling.BILINEAR), np.float32)
             for extreme in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
         )
-    light = np.maximum(low / max(low.max(), 1), 1 / 3)  # ink in the shade is as black
+    # In the shade both paper and ink are darker.
+    light = np.maximum(low / max(low.max(), 1), 1 / 3)
     return np.clip((low - values) / light, 0, None), np.clip(values - high, 0, None)
 
 
 def _most(ink: Values) -> float:
-    """The most ink, but for that of a speck."""
+    """The largest value of an ink image, without the few highest, which may be specks."""
     return float(np.sort(ink, axis=None)[-1 - ink.size // 8000])
 
 
@@ -223,7 +224,7 @@ def _in_rows(mask: Mask, least: float, *, ends: bool) -> Mask:
 
 
 def _runs(mask: Mask) -> NDArray[np.intp]:
-    """Return how long the upright run of true values is that each true value is in."""
+    """Return for each true pixel the length of its vertical run of true pixels; 0 for the others."""
     steps = np.diff(np.pad(mask, ((1, 1), (0, 0))).astype(np.int8), axis=0).T
     lengths = np.nonzero(steps == -1)[1] - np.nonzero(steps == 1)[1]
     runs = np.zeros(mask.shape, np.intp)
@@ -246,7 +247,7 @@ def _pieces(mask: Mask) -> NDArray[np.int32]:
 
 
 def _coverage(piece: Mask) -> float:
-    """The share of its box's sides that a piece of ink runs along, of the side with the least."""
+    """For each side of a piece's bounding box, take the share that has ink near it; return the smallest."""
     y, x = (max(1, side // 10) for side in piece.shape)
     sides = piece[:y].any(axis=0), piece[-y:].any(axis=0), piece[:, :x].any(axis=1), piece[:, -x:].any(axis=1)
     return min(float(side.mean()) for side in sides)

@@ -20,7 +20,7 @@ from digits.cli.state import check_state
 from digits.core.errors import InputError
 from digits.core.files import replacing
 
-# The policy is the browser's own word that nothing is fetched, whatever a chart asks for.
+# With this Content-Security-Policy the browser fetches nothing, whatever a chart asks for.
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">

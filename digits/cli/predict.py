@@ -33,19 +33,19 @@ SURE = 0.8
 MOST_CLASSES = 10
 #: Letters of a picture's name that the table has room for.
 NAME = 34
-#: Pixels of a picture of --show for each that the network saw.
+#: In pictures of --show, each pixel that the network saw is so many pixels wide and high.
 ENLARGED = 8
 
 
 class NoPictureError(InputError):
-    """A file that holds no picture; in a folder it is passed over."""
+    """Raised for a file that is no picture; in a folder such a file is skipped."""
 
 
 class Prediction(NamedTuple):
     """The answer to one picture.
 
     Attributes:
-        image: what the picture was asked for by.
+        image: the picture's path, or ``-`` for standard input.
         label: the likeliest class.
         probabilities: of each class, in the order of the network's answers.
         framing: what was done to the picture before the network saw it.
@@ -127,7 +127,7 @@ def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
     """Return the network's answer to one picture.
 
     Raises:
-        InputError: it is no picture, is too large or animated, or has no ink; or the network is another.
+        InputError: it is no picture, too large, animated or blank; or input.json doesn't fit the network.
     """
     framed = frame(read_picture(name), takes)
     if framed is None:
@@ -183,7 +183,10 @@ def read_picture(name: str) -> Image.Image:
 
 
 def _pictures(names: list[str], classes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the names, and of a folder the files in it and in its folders, each with its folder's class."""
+    """Yield path and class of each given file, and of those in given folders and their subfolders.
+
+    The class is the subfolder's name if it is one of ``classes``, else empty.
+    """
     for name in names:
         if name == STDIN or not Path(name).is_dir():
             yield name, ""

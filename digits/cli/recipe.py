@@ -24,7 +24,7 @@ COMPLETE = "course"
 def main(name: str | None, *, root: Path = Path()) -> int:
     """Put the recipe ``name`` into params.yaml and say what changed; without a name, list them all; return 0.
 
-    ``data.source`` and models of the user's own stay; all else depends on the recipe alone.
+    ``data.source`` and models that the recipe lacks are kept; all other values come from the recipe.
     """
     if name is None:
         for path in sorted((root / FOLDER).glob("*.yaml")):
@@ -40,7 +40,7 @@ def main(name: str | None, *, root: Path = Path()) -> int:
 
 
 def read_recipe(name: str, root: Path) -> Any:
-    """Return all of params.yaml as the recipe has it: what it extends, with its own settings put in."""
+    """Return a complete params.yaml: the recipe that this one extends, changed by its own settings."""
     path = root / FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in path.parent.glob("*.yaml")))
@@ -54,10 +54,11 @@ def read_recipe(name: str, root: Path) -> Any:
 
 
 def put(settings: Mapping[str, Any], section: CommentedMap) -> None:
-    """Change the settings in a section of params.yaml, where their comments stay; add those that lack."""
+    """Set values in a section of params.yaml and keep the comments; add keys that are missing."""
     for key, value in settings.items():
         if key not in section:
-            # The blank line behind a section belongs to its last key, which stays the last.
+            # ruamel.yaml keeps the blank line after a section with its last key, so a new key goes before
+            # that one.
             section.insert(max(len(section) - 1, 0), key, value)
         elif isinstance(value, Mapping) and isinstance(section[key], Mapping):
             put(value, section[key])

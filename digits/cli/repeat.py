@@ -1,7 +1,7 @@
 """Train one experiment with several seeds, to tell what the seed does to each figure: digits repeat
 
 The seed of the training sets the order of the batches, the first weights and the dropout. The data stay split
-as they are: how much another draw of images would change is not in these figures.
+as they are: these figures don't show how much other images would change.
 """
 
 import tempfile
@@ -54,7 +54,7 @@ def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> i
 
 def _runs(model: str, recipe: Recipe, seeds: int, splits: dict[str, Examples]) -> Iterator[dict[str, Any]]:
     """Train with each seed and score, as the stages train and evaluate do; a row for each seed and split."""
-    # TensorFlow takes seconds to start: bad input is told without it.
+    # TensorFlow takes seconds to start: bad input is reported without it.
     from digits.train.backend import tf
     from digits.train.export import save_tflite
     from digits.train.training import train

@@ -1,7 +1,7 @@
-"""Tests and intervals of figures: more than chance, or not?
+"""Statistical tests of differences between metrics, and confidence intervals.
 
-The tests speak of chance in which images were drawn. How much a figure moves with the seed of the training
-is another matter, which repeated trainings show.
+The tests account for the random choice of images alone. How much a metric depends on the seed of the
+training is measured by ``digits repeat``.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from digits.evaluate.metrics import Interval
 
 CONFIDENCE = 0.95
-#: A difference counts as real if chance alone gives it in one case of twenty.
+#: A difference is real if chance alone would give one as large in fewer than one case of twenty.
 SIGNIFICANT = 1 - CONFIDENCE
 
 
@@ -29,7 +29,7 @@ def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
 
 
 def paired_bootstrap(changes: NDArray[np.float64]) -> Interval:
-    """Return the interval of the mean of the changes of images ``[n]`` (Efron 1979; percentiles)."""
+    """Return the bootstrap interval (percentiles, Efron 1979) of the mean of ``changes [n]``."""
     result = scipy.stats.bootstrap(
         (changes,),
         np.mean,

@@ -9,17 +9,17 @@ from digits.cli.flattening import flat, recorded_hashes, recorded_params
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 
-FIX = "run `dvc repro`, or after a `git checkout`, `dvc checkout`"
+FIX = "run `dvc repro`; or if a `git checkout` changed them, `dvc checkout`"
 #: The advice where results are missing.
 MAKE_RUN = "Run `make run`, or wait for the run that is at work"
-#: Changed things that are named; of more, how many.
+#: The largest number of changes that a warning names; of more it gives the number.
 NAMED = 4
 
 
 def mixed(root: Path) -> str:
-    """Return a sentence about what changed after the results were made; empty if nothing but missing files.
+    """Return a sentence that names what changed after the results were made; empty if nothing did.
 
-    It asks ``dvc status``, which takes half a second.
+    It asks ``dvc status``, which takes half a second. Missing files are no change.
     """
     from dvc.exceptions import NotDvcRepoError
     from dvc.lock import LockError
@@ -30,9 +30,9 @@ def mixed(root: Path) -> str:
         with Repo(str(root)) as repo:
             status = repo.status()
     except LockError:
-        return "a run is at work: what is shown may be of two runs until it ends"
+        return "DVC is running: until it ends, the results shown may come from two runs"
     except (NotDvcRepoError, SCMError):
-        return ""  # results that were handed on
+        return ""  # results that were copied without their repository
     names = list(dict.fromkeys("/".join(name.split("/")[:2]) for name in _changed(status)))
     if not names:
         return ""
@@ -54,13 +54,13 @@ def _changed(status: dict[str, list[Any]]) -> list[str]:
 
 
 def mixed_model(model: str, root: Path) -> str:
-    """Return the same for one model's file; it compares hashes with ``dvc.lock``, in milliseconds."""
+    """Return a sentence if the model's file doesn't fit params.yaml or dvc.lock, else an empty one."""
     path = f"models/{model}/model.tflite"
     try:
         lock = read_mapping(root / "dvc.lock")
         params = flat(read_mapping(root / "params.yaml"))
     except InputError:
-        return ""  # a model that came without its pipeline
+        return ""  # a model that was copied without its pipeline
     recorded = recorded_params(lock)
     if any(
         params.get(key) != recorded.get(key) for key in params | recorded if key.startswith(f"train.{model}.")
@@ -73,7 +73,10 @@ def mixed_model(model: str, root: Path) -> str:
 
 
 def check_state(root: Path, option: str = "") -> None:
-    """Warn where results are older than what made them; raise an InputError if ``option`` relies on them."""
+    """Warn if parameters, code or data changed after the results were made.
+
+    If ``option`` is given, it needs results that are up to date: raise an InputError that names it.
+    """
     found = mixed(root)
     if found and option:
         raise InputError(option, found, "Then try again")

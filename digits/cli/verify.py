@@ -68,12 +68,12 @@ def read_run(folder: Path) -> Run:
 def compare(committed: Run, new: Run, tolerance: float) -> tuple[list[str], list[str]]:
     """Return the outputs with other bytes, and a line for each metric that differs too much."""
     changed = list(differing(committed[0], new[0]))
-    # With equal bytes, other metrics at HEAD are not those of its dvc.lock.
+    # If all outputs have the same bytes, other metrics at HEAD don't belong to its dvc.lock: no tolerance.
     return changed, differences(committed[1], new[1], tolerance if changed else 0)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float = 0) -> list[str]:
-    """Return a line for each value that differs; of lists, with what differs in them."""
+    """Return a line for each value that differs; for lists, with the elements that only one of them has."""
     lines = []
     for key, (was, now) in differing(flat(old), flat(new)).items():
         if isinstance(was, list) and isinstance(now, list):

@@ -79,5 +79,5 @@ def test_a_run_at_work_gives_a_warning(copy: Path) -> None:
         said = mixed(copy)
         (copy / "go").touch()
     assert process.returncode == 0
-    assert said.startswith("a run is at work")
+    assert said.startswith("DVC is running")
     assert mixed(copy) == ""

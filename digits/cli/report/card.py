@@ -77,7 +77,7 @@ def _licence(source: Source) -> dict[str, str]:
 
 
 def _escaped(value: Any) -> Any:
-    """Text without meaning in Markdown or HTML: the name of a class may hold anything."""
+    """Escape the special characters of Markdown and HTML: the name of a class may contain any."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     escaped = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(" ".join(value.split()), quote=False))

@@ -1,6 +1,6 @@
 """The results of a run as one HTML file that needs nothing else.
 
-It is no stage: it shows git's history and the commit, which an output recorded in dvc.lock cannot.
+No DVC stage makes it: it shows the commit and git's history, which a stage's output can't know.
 """
 
 import math
@@ -68,7 +68,7 @@ def page(results: Results, root: Path) -> str:
             networks.append({"name": model.name, "linear": linear, "network": network})
     model_input = results.models[0].model_input
     history, left_out = read_experiments(root)
-    rows = describe(history, named=3)
+    rows = describe(history)
     keys = dict.fromkeys(key for model in results.models for key in model.recipe)
     template = environment(autoescape=True).get_template("page.html")
     return template.render(
@@ -101,7 +101,7 @@ def page(results: Results, root: Path) -> str:
 
 
 def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
-    """The model with its pictures' texts and weights, by step, and its mistakes, the surest first."""
+    """All that the page shows of a model: texts that describe its charts, pictures of weights, mistakes."""
     plots, data = root / "plots" / model.name, results.validation
     steps = sorted(int(path.stem.removeprefix("weights_")) for path in plots.glob("weights_*.png"))
     answers = model.predictions["validation"]
@@ -170,6 +170,6 @@ def _verdicts(units: Path) -> str:
 
 
 def _lowest(rows: list[Row]) -> float:
-    """The left end, a twentieth, of the axis on which the experiments' validation accuracies lie."""
+    """The start of the axis of validation accuracies: the lowest, rounded down to a multiple of 0.05."""
     shown = [value for row in rows for each in row.models.values() if (value := each["validation_accuracy"])]
     return min(math.floor(min(shown, default=0) * 20) / 20, 0.95)

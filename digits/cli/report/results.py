@@ -42,7 +42,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A whole run: ``params`` by dotted key, ``rows`` by split; ``mixed`` says what is of another run."""
+    """A whole run: ``params`` by dotted key, ``rows`` by split; ``mixed`` is a warning, or empty."""
 
     source: Source
     params: dict[str, Any]

@@ -26,7 +26,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
         if repo.status(targets=["split"], with_deps=True):
             problem = "these were split with other parameters or code"
             raise InputError("data/splits", problem, "Run `dvc repro split`")
-    if not address:  # Ray then listens on the loopback interface alone, as on those systems
+    if not address:  # without it Ray listens on the loopback interface alone, as on Windows and macOS
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     from digits.cli.sweep.engine import connected, train_trials
     from digits.cli.sweep.search import draw
@@ -37,7 +37,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
         earlier = Results.load(folder)
         changed = [part for part, now in results.origin.items() if now != earlier.origin[part]]
         if changed:
-            show(f"{folder}: its trials are of other {', '.join(changed)}; the sweep begins anew")
+            show(f"{folder}: its trials are dropped, as they were made with other {', '.join(changed)}")
         results.trials = [] if changed else earlier.trials
     if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
         problem = "holds results of an earlier run that are not committed"
@@ -65,7 +65,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
 
 
 def apply(name: str, trial: int | None, root: Path = Path()) -> int:
-    """Write all of the model's parameters in the best trial, or the one of that number, into params.yaml."""
+    """Write the model's parameters of the best trial, or of trial number ``trial``, into params.yaml."""
     results, document = Results.load(root / FOLDER / name), read_params(root)
     model = results.sweep.model
     chosen = results.best if trial is None else dict(enumerate(results.trials, 1)).get(trial)

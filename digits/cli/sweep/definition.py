@@ -12,7 +12,7 @@ from digits.core.yaml_files import Section, read_mapping, validated
 
 
 class Dimension(Section):
-    """The values that one parameter can take: choices, or a range, evenly or by the logarithm."""
+    """The values of one parameter: choices, a range (uniform), or a log_range (uniform in the logarithm)."""
 
     choices: list[Any] | None = Field(None, min_length=1)
     range: list[int | float] | None = Field(None, min_length=2, max_length=2)
@@ -71,7 +71,7 @@ class Sweep(Section):
 
 
 def load_sweep(name: str, params: Params, root: Path) -> Sweep:
-    """The sweep of that name, each value in it checked as a parameter of the model; else an InputError."""
+    """Load sweeps/<name>.yaml; an InputError if a choice, or an end of a range, is no valid value."""
     path = Path("sweeps", f"{name}.yaml")
     sweep = validated(Sweep, read_mapping(root / path), path=path)
     base = params.recipe(sweep.model)

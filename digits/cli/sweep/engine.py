@@ -86,7 +86,7 @@ class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types
         self.results = results
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        if trial.last_result.get("done"):  # and wasn't cut off by the end of the minutes
+        if trial.last_result.get("done"):  # and wasn't cut off by the time limit
             self._add(trial, trial.last_result["row"])
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
@@ -147,7 +147,7 @@ def run_trial(config: Trial, results: Results, splits: Splits, report: Any = tun
             for variable in train(recipe, *splits.values(), report=after_period).model.weights:
                 weights.update(variable.numpy().tobytes())
         tell("complete", weights_sha256=weights.hexdigest())
-    except Exception as error:  # a training that fails is a result; what Tune stops it with is another
+    except Exception as error:  # a failed training is a result; what Tune stops a trial with is no Exception
         tell("failed", reason=str(error) if isinstance(error, InputError) else repr(error)[:200])
     finally:
         keras.backend.clear_session()  # or each network stays in memory

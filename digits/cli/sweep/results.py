@@ -40,7 +40,7 @@ def versions() -> dict[str, str]:
 
 
 class Results(BaseModel):
-    """The trials of one sweep that ended, in a folder, and all that they come from."""
+    """The finished trials of one sweep, with the parameters, data, code and versions that made them."""
 
     folder: Path = Field(exclude=True)
     sweep: Sweep
@@ -79,7 +79,7 @@ class Results(BaseModel):
         return f"trial {trial['trial']}, {trial['state']}: {says}; {self.searched(trial)}"
 
     def searched(self, trial: Trial) -> dict[str, Any]:
-        """A trial's parameters of the space."""
+        """Return the trial's values of the searched parameters."""
         return {key: trial[key] for key in self.sweep.space}
 
     def objective(self, trial: Trial) -> float:
@@ -99,7 +99,7 @@ class Results(BaseModel):
 
     @property
     def origin(self) -> dict[str, Any]:
-        """All that decides what a trial of given parameters ends with."""
+        """Everything besides the searched parameters that a trial's result depends on."""
         parts = self.model_dump(exclude={"importance": True, "sweep": {"trials", "minutes"}})
         free = {*self.sweep.space, "seed"}
         return parts | {"parameters": {k: v for k, v in flat(parts["parameters"]).items() if k not in free}}

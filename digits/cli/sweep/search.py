@@ -19,7 +19,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def optuna_search(results: Results) -> OptunaSearch:
     """Optuna as Tune's search algorithm, which knows the trials that are there."""
-    # Another seed when it goes on, or the first trials would come again.
+    # A resumed sweep gets another seed: with the same one it would draw its first trials again.
     seed = results.sweep.seed + len(results.trials)
     sampler = samplers.RandomSampler if results.sweep.search == "random" else samplers.TPESampler
     search = OptunaSearch(_space(results), "objective", results.sweep.mode, sampler=sampler(seed=seed))
@@ -29,12 +29,15 @@ def optuna_search(results: Results) -> OptunaSearch:
 
 
 def from_optuna(config: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as params.yaml has them; Optuna's choices are JSON, since they can't be lists."""
+    """Parameters as params.yaml has them; Optuna gets choices as JSON, since it doesn't accept lists."""
     return {key: json.loads(value) if isinstance(value, str) else value for key, value in config.items()}
 
 
 def draw(results: Results) -> None:
-    """Draw the trials that didn't fail, stopped ones as what they reached; from enough, note importance."""
+    """Draw history.png and, of enough trials, importance.png; note the importance in summary.json.
+
+    Failed trials are left out; stopped ones count with the value that they had reached.
+    """
     import optuna.visualization.matplotlib as plots
     from matplotlib import pyplot, style
 

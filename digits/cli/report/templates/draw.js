@@ -110,7 +110,7 @@
     place = to;
   };
 
-  // A picture of shares from -1 to 1: of `negative` colour, white, of `positive` colour.
+  // Paint values from -1 to 1: -1 is the colour `negative`, 0 is white, 1 is the colour `positive`.
   const paint = (target, shares, positive, negative) => {
     const pixels = new ImageData(input.width, input.height);
     shares.forEach((share, i) =>
