@@ -17,15 +17,15 @@ help: ## What can be made
 
 install: .venv/installed ## The environment, in .venv
 
-# A venv hands on its own programs: dvc.yaml's `python` is then this one, also for .venv/bin/dvc
-# called by itself, where nobody has activated anything.
+# Programs of the venv find its other programs first in PATH: dvc.yaml's `python` is then this one, also if
+# .venv/bin/dvc is called without activating anything.
 ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
 
 # Programs in a copied or moved .venv name, and run, the checkout that it was made in.
 OTHER := $(shell test -L .venv || grep -svxF "$$(pwd -P)" .venv/installed)
 .PHONY: other
 other:
-	$(info .venv belongs to $(OTHER): it is made anew here)
+	$(info .venv belongs to $(OTHER): it is made again here)
 
 .venv/installed: requirements.txt $(if $(OTHER),other)
 	@test ! -L .venv || { echo 'error: .venv is a link: it would be emptied where it leads; remove the link' >&2; exit 1; }
@@ -101,7 +101,7 @@ report: install ## The last run's results as a page: figures, a board to draw on
 repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric
 	@$(DIGITS) repeat --seeds $(or $(SEEDS),5)
 
-verify: install ## Run what is committed afresh, elsewhere, and compare with dvc.lock
+verify: install ## Run the last commit again in a temporary clone, and compare with dvc.lock
 	@$(DIGITS) verify
 
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -131,5 +131,5 @@ lock: install ## Compile requirements.txt and requirements/ from pyproject.toml;
 	$(COMPILE) --extra install --constraint requirements/test.txt --output-file requirements.txt
 	for extra in $(EXTRAS); do $(COMPILE) --extra $$extra --constraint requirements/test.txt --output-file requirements/$$extra.txt; done
 
-clean: ## Remove what the pipeline made, but for DVC's cache and what git tracks
+clean: ## Remove what the pipeline made, except DVC's cache and what git tracks
 	rm -rf data/raw data/splits models predictions plots tables dvc_plots report

@@ -69,7 +69,7 @@ def put(settings: Mapping[str, Any], section: CommentedMap) -> None:
 
 
 def read_params(root: Path) -> Any:
-    """Return params.yaml with its comments, to be changed and written anew."""
+    """Return params.yaml with its comments, to be changed and written back."""
     return _load(root / FILE)
 
 

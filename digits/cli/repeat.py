@@ -26,7 +26,7 @@ from digits.evaluate.scores import SPLITS
 def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> int:
     """Train with ``seeds`` seeds (2 or more), from each recipe's own one on, and print all spreads; return 0.
 
-    Without names all models are trained. ``save`` writes ``metrics/repeats/`` anew.
+    Without names all models are trained. ``save`` replaces ``metrics/repeats/``.
     """
     check_state(root, "--save" if save else "")
     params = load_params(root)
