@@ -6,7 +6,7 @@ from typing import Any
 from tabulate import tabulate
 
 from digits.cli.json_files import read_json
-from digits.cli.state import mixed_model, warn
+from digits.cli.state import outdated_model, warn
 from digits.core.params import load_params
 from digits.evaluate.metrics import METRICS
 from digits.evaluate.scores import SPLITS
@@ -30,5 +30,5 @@ def main(*, root: Path = Path()) -> int:
     print(tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=align))
     print(f"\n{params.data.source}: {images} images")
     for model in params.train:
-        warn(mixed_model(model, root))
+        warn(outdated_model(model, root))
     return 0

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from digits.cli.framing import frame
 from digits.cli.output import show
-from digits.cli.state import MAKE_RUN, mixed_model, warn
+from digits.cli.state import MAKE_RUN, outdated_model, warn
 from digits.core.errors import InputError
 from digits.core.examples import Images
 from digits.core.model_input import ModelInput
@@ -88,29 +88,29 @@ def main(
             do = fix if isinstance(model, Path) else MAKE_RUN
             raise InputError(path, f"no such file, expected {expected}", do)
     if isinstance(model, str):
-        warn(mixed_model(model, root))
-    takes = ModelInput.load(settings)
-    found = list(_pictures(names, takes.class_names))
-    predictions, passed_over, problems = [], [], []
+        warn(outdated_model(model, root))
+    model_input = ModelInput.load(settings)
+    found = list(_pictures(names, model_input.class_names))
+    predictions, skipped, problems = [], [], []
     for name, actual in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
         try:
-            prediction = predict(name, takes, file)
+            prediction = predict(name, model_input, file)
         except InputError as error:
             if isinstance(error, NoPictureError) and name not in names:
-                passed_over.append(name)
+                skipped.append(name)
             else:
                 problems.append(error)
             continue
         predictions.append(prediction._replace(actual=actual))
         if seen:
-            _write_seen(prediction, takes, seen / f"{len(predictions)}_{Path(name).stem}.png")
+            _write_seen(prediction, model_input, seen / f"{len(predictions)}_{Path(name).stem}.png")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     for each in predictions:
         warn(f"{each.image}: {each.warning}" if each.warning else "")
-    if passed_over:
-        count, first = f"{len(passed_over)} file(s) that hold no picture", passed_over[0]
-        print(f"note: passed over {count}, the first is {first}", file=sys.stderr)
+    if skipped:
+        count, first = f"{len(skipped)} file(s) that hold no picture", skipped[0]
+        print(f"note: skipped {count}, the first is {first}", file=sys.stderr)
     if predictions:
         show(STYLES[style](predictions).removesuffix("\n"))
         known = [each for each in predictions if each.actual]
@@ -123,21 +123,21 @@ def main(
     return 1 if problems else 0
 
 
-def predict(name: str, takes: ModelInput, model: Path) -> Prediction:
+def predict(name: str, model_input: ModelInput, model: Path) -> Prediction:
     """Return the network's answer to one picture.
 
     Raises:
         InputError: it is no picture, too large, animated or blank; or input.json doesn't fit the network.
     """
-    framed = frame(read_picture(name), takes)
+    framed = frame(read_picture(name), model_input)
     if framed is None:
         raise InputError(name, "the picture is blank, expected ink on a background", "Draw something")
     scores = logits(model, framed.image[None])[0].astype(np.float64)
-    if scores.shape != (len(takes.class_names),):
-        problem = f"it names {len(takes.class_names)} classes, but the network has {scores.size}"
+    if scores.shape != (len(model_input.class_names),):
+        problem = f"it names {len(model_input.class_names)} classes, but the network has {scores.size}"
         raise InputError(model.with_name("input.json"), problem, "Take both files from the same training")
     powers = np.exp(scores - scores.max())  # SciPy's softmax takes longer to import than all the rest
-    named = dict(zip(takes.class_names, (powers / powers.sum()).tolist(), strict=True))
+    named = dict(zip(model_input.class_names, (powers / powers.sum()).tolist(), strict=True))
     label = max(named, key=lambda name: named[name])
     reasons = list(framed.warnings)
     if named[label] < SURE:
@@ -197,11 +197,13 @@ def _pictures(names: list[str], classes: tuple[str, ...]) -> Iterator[tuple[str,
             yield str(path), path.parent.name if inside else ""
 
 
-def _write_seen(prediction: Prediction, takes: ModelInput, path: Path) -> None:
+def _write_seen(prediction: Prediction, model_input: ModelInput, path: Path) -> None:
     """Write what the network saw, enlarged, with dark ink on white."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = dark_on_white(prediction.seen, takes.pixel_maximum)
-    picture.resize((takes.width * ENLARGED, takes.height * ENLARGED), Image.Resampling.NEAREST).save(path)
+    picture = dark_on_white(prediction.seen, model_input.pixel_maximum)
+    picture.resize(
+        (model_input.width * ENLARGED, model_input.height * ENLARGED), Image.Resampling.NEAREST
+    ).save(path)
 
 
 def _as_table(predictions: list[Prediction]) -> str:

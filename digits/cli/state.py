@@ -16,7 +16,7 @@ MAKE_RUN = "Run `make run`, or wait for the run that is at work"
 NAMED = 4
 
 
-def mixed(root: Path) -> str:
+def outdated(root: Path) -> str:
     """Return a sentence that names what changed after the results were made; empty if nothing did.
 
     It asks ``dvc status``, which takes half a second. Missing files are no change.
@@ -53,7 +53,7 @@ def _changed(status: dict[str, list[Any]]) -> list[str]:
     return found
 
 
-def mixed_model(model: str, root: Path) -> str:
+def outdated_model(model: str, root: Path) -> str:
     """Return a sentence if the model's file doesn't fit params.yaml or dvc.lock, else an empty one."""
     path = f"models/{model}/model.tflite"
     try:
@@ -77,7 +77,7 @@ def check_state(root: Path, option: str = "") -> None:
 
     If ``option`` is given, it needs results that are up to date: raise an InputError that names it.
     """
-    found = mixed(root)
+    found = outdated(root)
     if found and option:
         raise InputError(option, found, "Then try again")
     warn(found)

@@ -71,7 +71,7 @@ def test_digits_are_not_for_cheques(tmp_path: Path) -> None:
 
 
 def test_the_card_warns_about_results_of_several_runs(root: Path) -> None:
-    results = replace(read_results(root), mixed="not all of one run: a_b changed")
+    results = replace(read_results(root), outdated="not all of one run: a_b changed")
     assert "**Careful: not all of one run: a\\_b changed.**" in card(results.models[0], results)
 
 

@@ -118,7 +118,7 @@ class TestContent:
         assert ": Not an experiment (and changes that are not committed)." in text
 
     def test_the_page_warns_about_results_of_several_runs(self, root: Path, tmp_path: Path) -> None:
-        results = replace(read_results(root), mixed="not all of one run: a < b changed")
+        results = replace(read_results(root), outdated="not all of one run: a < b changed")
         path = tmp_path / "index.html"
         path.write_text(report.page(results, root), encoding="utf-8")
         assert "Careful: not all of one run: a < b changed." in text_of(path)

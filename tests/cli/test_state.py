@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.cli.state import mixed, mixed_model
+from digits.cli.state import outdated, outdated_model
 from tests.finished import commit, dvc, git
 
 DVC_YAML = """
@@ -50,22 +50,22 @@ def copy(repository: Path, tmp_path: Path) -> Path:
 
 
 def test_results_of_one_run_give_no_warning(repository: Path, tmp_path: Path) -> None:
-    assert (mixed(repository), mixed_model("m", repository)) == ("", "")
+    assert (outdated(repository), outdated_model("m", repository)) == ("", "")
     git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "clone"))
-    assert mixed(tmp_path / "clone") == ""  # missing files are no sign of mixed runs
-    assert mixed(tmp_path) == ""
+    assert outdated(tmp_path / "clone") == ""  # missing files are no sign of outdated results
+    assert outdated(tmp_path) == ""
 
 
 def test_results_of_another_run_give_a_warning(copy: Path) -> None:
     (copy / "params.yaml").write_text(PARAMS.replace("1", "2"))
-    assert mixed(copy).startswith("these results were made before params.yaml (train.m) changed; run")
-    assert "trained with other parameters" in mixed_model("m", copy)
+    assert outdated(copy).startswith("these results were made before params.yaml (train.m) changed; run")
+    assert "trained with other parameters" in outdated_model("m", copy)
     git(copy, "restore", ".")
     git(copy, "checkout", "--quiet", "HEAD~1")
-    assert mixed(copy).startswith("these results were made before models/m changed")
-    assert "not the one that was evaluated" in mixed_model("m", copy)
+    assert outdated(copy).startswith("these results were made before models/m changed")
+    assert "not the one that was evaluated" in outdated_model("m", copy)
     dvc(copy, "checkout")
-    assert (mixed(copy), mixed_model("m", copy)) == ("", "")
+    assert (outdated(copy), outdated_model("m", copy)) == ("", "")
 
 
 def test_a_run_at_work_gives_a_warning(copy: Path) -> None:
@@ -76,8 +76,8 @@ def test_a_run_at_work_gives_a_warning(copy: Path) -> None:
         deadline = time.monotonic() + 60
         while not (copy / "begun").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        said = mixed(copy)
+        said = outdated(copy)
         (copy / "go").touch()
     assert process.returncode == 0
     assert said.startswith("DVC is running")
-    assert mixed(copy) == ""
+    assert outdated(copy) == ""

@@ -38,7 +38,7 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
     """Write the models' cards and the page, print its address, and open it if asked to; return 0."""
     check_page(output)
     results = read_results(root)
-    warn(results.mixed)
+    warn(results.outdated)
     try:
         check_owner(root)
     except InputError as error:
@@ -55,14 +55,14 @@ def main(*, output: Path, open_page: bool, root: Path = Path()) -> int:
 
 def page(results: Results, root: Path) -> str:
     """The whole document; the same for the same commit and workspace."""
-    networks, left_off = [], {}
+    networks, not_on_board = [], {}
     for model in results.models:
         if model.numbers > MOST_NUMBERS:
-            left_off[model.name] = f"its {model.numbers:,} numbers would make this page too large to send"
+            not_on_board[model.name] = f"its {model.numbers:,} numbers would make this page too large to send"
             continue
         network = load_network(root / "models" / model.name / "model.onnx")
         if unknown := {operation["name"] for operation in network["operations"]} - OPERATIONS:
-            left_off[model.name] = f"the board can't compute {', '.join(sorted(unknown))}"
+            not_on_board[model.name] = f"the board can't compute {', '.join(sorted(unknown))}"
         else:
             linear = not model.recipe["hidden_units"]
             networks.append({"name": model.name, "linear": linear, "network": network})
@@ -78,7 +78,7 @@ def page(results: Results, root: Path) -> str:
         splits=SPLITS,
         class_names=model_input.class_names,
         model_input=model_input,
-        left_off=left_off,
+        not_on_board=not_on_board,
         drawing={"input": vars(model_input) | {"full_ink": model_input.full_ink}, "models": networks},
         picture_of=lambda path: picture(root / path),
         has_data_pictures=(root / "plots/data").is_dir(),

@@ -6,7 +6,7 @@ from typing import Any
 
 from digits.cli.flattening import recorded_params
 from digits.cli.json_files import read_json
-from digits.cli.state import mixed
+from digits.cli.state import outdated
 from digits.core.examples import Examples
 from digits.core.files import read_csv, reading
 from digits.core.model_input import ModelInput
@@ -42,7 +42,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A whole run: ``params`` by dotted key, ``rows`` by split; ``mixed`` is a warning, or empty."""
+    """A whole run: ``params`` by dotted key, ``rows`` by split; ``outdated`` is a warning, or empty."""
 
     source: Source
     params: dict[str, Any]
@@ -50,7 +50,7 @@ class Results:
     environment: dict[str, Any]
     models: list[Model]
     validation: Examples
-    mixed: str
+    outdated: str
 
 
 def read_results(root: Path) -> Results:
@@ -66,7 +66,7 @@ def read_results(root: Path) -> Results:
         environment=read_json(root, str(ENVIRONMENT), dict) if (root / ENVIRONMENT).exists() else {},
         models=[_model(name, params, root, validation) for name in names if f"evaluate@{name}" in stages],
         validation=validation,
-        mixed=mixed(root),
+        outdated=outdated(root),
     )
 
 
