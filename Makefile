@@ -1,8 +1,8 @@
-# The commands of this project. `make run` needs Python 3.11 to 3.13, git and a package registry; no more.
+# The commands of this project. `make run` needs only Python 3.11 to 3.13, git, and PyPI or a mirror.
 
 PYTHON ?= python3
 export PIP_USER := 0
-# Python compiles what is imported, once; to compile all that is installed takes longer than the pipeline.
+# Let Python keep the bytecode of what it imports: to compile all installed packages takes longer than the pipeline.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DVC := $(BIN)/dvc
@@ -12,54 +12,55 @@ MODELS := $(shell sed -n 's/^ *- models: \[\(.*\)\].*/\1/p' dvc.yaml | tr ',' ' 
 .DEFAULT_GOAL := help
 .PHONY: help install run mnist sweep experiments compare plots report repeat verify test test-all lint format lock clean
 
-help: ## What can be made
+help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-install: .venv/installed ## The environment, in .venv
+install: .venv/installed ## Make the environment, in .venv
 
-# Programs of the venv find its other programs first in PATH: dvc.yaml's `python` is then this one, also if
-# .venv/bin/dvc is called without activating anything.
+# Python in .venv puts .venv's programs first in PATH, so that `python` in dvc.yaml is .venv's, also if
+# .venv/bin/dvc is called without an activated environment.
 ACTIVATE := import os, sys; os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
 
-# Programs in a copied or moved .venv name, and run, the checkout that it was made in.
-OTHER := $(shell test -L .venv || grep -svxF "$$(pwd -P)" .venv/installed)
-.PHONY: other
-other:
-	$(info .venv belongs to $(OTHER): it is made again here)
+# The programs in a copied or moved .venv still run the checkout in which it was made.
+OTHER_CHECKOUT := $(shell test -L .venv || grep -svxF "$$(pwd -P)" .venv/installed)
+.PHONY: other-checkout
+other-checkout:
+	$(info .venv belongs to $(OTHER_CHECKOUT): it is made again here)
 
-.venv/installed: requirements.txt $(if $(OTHER),other)
+.venv/installed: requirements.txt $(if $(OTHER_CHECKOUT),other-checkout)
 	@test ! -L .venv || { echo 'error: .venv is a link: it would be emptied where it leads; remove the link' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and f"error: $(PYTHON) is Python {sys.version.split()[0]}, but 3.11 to 3.13 is needed (TensorFlow has no other); name one: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear .venv
 	@awk '/^[a-z]/ { uv = /^uv==/ } uv' requirements.txt > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	$(call add,requirements.txt)
+	$(call install_packages,requirements.txt)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import sysconfig, pathlib, sys; pathlib.Path(sysconfig.get_path("purelib"), "activate.pth").write_text(sys.argv[1] + "\n")' '$(ACTIVATE)'
 	@pwd -P > $@
 
-# What a command needs beyond `make run` comes when it is first made, and stays.
+# Packages that only some commands need are installed when the first of these is called.
 .venv/%: requirements/%.txt .venv/installed
-	$(call add,$<)
+	$(call install_packages,$<)
 	@touch $@
 
-add = $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) || \
-	$(BIN)/python -m pip install --require-hashes -r $(1) # where only pip knows the way to a registry
+install_packages = $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) || \
+	$(BIN)/python -m pip install --require-hashes -r $(1) # if only pip is configured for a registry
 
-# An archive from the web has no git history, without which DVC refuses to work; its experiments need a commit.
-NO_GIT = $(if $(filter exp,$(1)),single revision|)not a git
-dvc = LC_ALL=C git rev-parse --verify HEAD 2>&1 | grep -qE '$(NO_GIT)' && ! grep -qs no_scm .dvc/config.local && \
+# DVC needs a git repository, and `dvc exp` needs a commit; an archive from the web has neither. GIT_ERROR is in
+# git's message if they are missing.
+GIT_ERROR = $(if $(filter exp,$(1)),single revision|)not a git
+run_dvc = LC_ALL=C git rev-parse --verify HEAD 2>&1 | grep -qE '$(GIT_ERROR)' && ! grep -qs no_scm .dvc/config.local && \
 	{ echo '$(NO_COMMIT)' >&2; exit 1; }; \
 	echo '$(DVC) $(1)'; $(DVC) $(1)
 NO_COMMIT = error: git has no commit of this folder, which DVC needs; git init && git add --all && git commit --message Import
 
-# One process for each model, and one that explores the data, side by side; then what is left. It leaves
-# the dvc.lock of `dvc repro`.
-run: install ## The whole pipeline, JOBS=n models at a time; then metrics, figures, model cards and a page
-	@$(call dvc,repro split)
+# One process for each model, and one that explores the data, run in parallel; then the remaining stages. The
+# dvc.lock is the same as that of `dvc repro`.
+run: install ## Run the pipeline, JOBS=n models at a time; then metrics, figures, model cards and a page
+	@$(call run_dvc,repro split)
 	@$(MAKE) --no-print-directory --jobs=$(or $(JOBS),3) $(MODELS:%=model-%) explore
 	$(DVC) repro
-	@git diff --quiet HEAD -- dvc.lock 2>/dev/null && git checkout --quiet HEAD -- metrics/environment.json 2>/dev/null || true # the committed results are back
+	@git diff --quiet HEAD -- dvc.lock 2>/dev/null && git checkout --quiet HEAD -- metrics/environment.json 2>/dev/null || true # same results: keep the committed file
 	@$(MAKE) --no-print-directory results
 
 .PHONY: explore $(MODELS:%=model-%)
@@ -68,9 +69,9 @@ explore:
 $(MODELS:%=model-%): model-%:
 	@$(DVC) --wait-for-lock repro --single-item train@$* evaluate@$* plot@$*
 
-mnist: install ## The same on the course's own data (DIGITS_MIRROR names a folder that has it); RECIPE=quick, best, full, course-keras
+mnist: install ## The same on the course's own data (in a folder: DIGITS_MIRROR=folder); RECIPE=quick, best, full, course-keras
 	@$(if $(RECIPE),$(DIGITS) recipe '$(RECIPE)')
-	@$(call dvc,exp run -S data.source=$(if $(filter full course-keras,$(RECIPE)),mnist-full,mnist))
+	@$(call run_dvc,exp run -S data.source=$(if $(filter full course-keras,$(RECIPE)),mnist-full,mnist))
 	@$(MAKE) --no-print-directory results
 
 .PHONY: results
@@ -82,37 +83,37 @@ results:
 	@echo
 	@$(MAKE) --no-print-directory report
 
-sweep: .venv/sweep ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 goes on, ADDRESS=host:6379 is a cluster
-	@$(call dvc,repro split)
+sweep: .venv/sweep ## Search better parameters: SWEEP=dnn of sweeps/, TRIALS=32; RESUME=1 continues a sweep, ADDRESS=host:6379 uses a Ray cluster
+	@$(call run_dvc,repro split)
 	@$(DIGITS) sweep run '$(or $(SWEEP),dnn)' $(if $(TRIALS),--trials $(TRIALS)) $(if $(RESUME),--resume) $(if $(ADDRESS),--address '$(ADDRESS)')
 
-experiments: install ## The experiments in git: figures, what each one changed, which is best
+experiments: install ## Show the experiments in git: metrics, what each one changed, which is best
 	@$(DIGITS) experiments
 
-compare: install ## What differs between A (HEAD) and B (workspace), and whether it is more than chance
+compare: install ## Show what differs between A (HEAD) and B (workspace), and whether it is more than chance
 	@$(DIGITS) compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
 
-plots: .venv/plots ## DVC's plots as a page that needs no network; of A and B, what differs
+plots: .venv/plots ## Write DVC's plots as a page that needs no network; A and B: revisions to compare
 	@$(DIGITS) plots $(if $(A),'$(A)') $(if $(B),'$(B)')
 
-report: install ## The last run's results as a page: figures, a board to draw on, mistakes; and model cards
+report: install ## Write the last run's results as a page: figures, a drawing board, mistakes; and model cards
 	@$(DIGITS) report
 
-repeat: install ## Train with SEEDS (5) seeds: mean, deviation and interval of each metric
+repeat: install ## Train with SEEDS (5) seeds: mean, deviation and 95 % interval of each metric
 	@$(DIGITS) repeat --seeds $(or $(SEEDS),5)
 
-verify: install ## Run the last commit again in a temporary clone, and compare with dvc.lock
+verify: install ## Run the last commit again in a clone, and compare with dvc.lock
 	@$(DIGITS) verify
 
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test: .venv/test ## The tests that CI runs, on up to four cores
+test: .venv/test ## Run the tests that CI runs, on up to four cores
 	$(PYTEST) -m 'not slow'
 
-test-all: .venv/test ## All tests: clusters, crashes, odd systems and remotes too
+test-all: .venv/test ## Run all tests, also those of clusters, crashes, unusual systems and remotes
 	$(PYTEST)
 
-lint: .venv/test ## Ruff, format check, type check, which package may import which, and the files that GitHub reads
+lint: .venv/test ## Check the code (Ruff, format, types), the imports between packages, and the files that GitHub reads
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -120,7 +121,7 @@ lint: .venv/test ## Ruff, format check, type check, which package may import whi
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
-format: .venv/test ## Lay the code out as `make lint` wants it
+format: .venv/test ## Format the code as `make lint` expects it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

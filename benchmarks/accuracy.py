@@ -1,10 +1,11 @@
 """Accuracy and time of each recipe, over three seeds: python -m benchmarks.accuracy [RECIPE …]
 
-Trains both models of each recipe of recipes/, or of those named, on what it is made for: the course's rows of
-MNIST, all of MNIST (full, course-keras), or the bundled digits (small). Prints mean accuracies; 95 %
-intervals of the test accuracy's mean over seeds (Student's) and over other test images (Wilson's); the
-seconds of a training, its scoring after each period included, also ÷ those of recipe course; and images per
-second. Needs real MNIST, in both formats, in ../shared/mnist or in the folder that DIGITS_MNIST names.
+Trains both models of each recipe of recipes/, or of those named, on the data that it is made for: the
+course's sample of MNIST, all of MNIST (full, course-keras), or the bundled digits (small). Prints mean
+accuracies; 95 % intervals of the test accuracy's mean over seeds (Student's) and over other test images
+(Wilson's); the seconds of a training with the scoring after each period, and their ratio to those of recipe
+course; and images per second. Needs real MNIST, in both formats, in ../shared/mnist or in the folder that
+DIGITS_MNIST names.
 """
 
 import sys
@@ -23,7 +24,7 @@ from digits.evaluate.metrics import wilson_interval
 from digits.train.training import scorer, train
 
 SEEDS = range(3)
-#: The data source of recipes that aren't for the course's MNIST.
+#: The data source of each recipe that isn't for mnist, the course's sample.
 SOURCES = {"course-keras": "mnist-full", "full": "mnist-full", "small": "digits"}
 
 
@@ -70,7 +71,8 @@ def train_and_test(recipe: Recipe, seed: int, splits: dict[str, Examples]) -> Re
 
 def accuracies(results: list[Result], images: int) -> str:
     """Return mean accuracies, and the test accuracy's intervals over seeds and over other test images."""
-    validation, test = (mean(values) for values in list(zip(*results, strict=True))[:2])
+    validation = mean(result.validation_accuracy for result in results)
+    test = mean(result.test_accuracy for result in results)
     low, high = mean_interval(np.array([result.test_accuracy for result in results]))
     lowest, highest = wilson_interval(round(test * images), images)
     return (

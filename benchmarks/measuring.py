@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: the folder of MNIST, a temporary clone, times and their ratios."""
+"""Tools that the benchmarks share: the folder of MNIST, a temporary clone, times and their ratios."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ MNIST = Path(os.environ.get("DIGITS_MNIST", ROOT.parent / "shared/mnist")).resol
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 ENVIRONMENT = os.environ | {"PATH": PATH, "DIGITS_MIRROR": str(MNIST)}
 REPRO = ("dvc", "repro")
-#: Returns the seconds of something that it runs.
+#: A function that runs something and returns its seconds.
 Timer = Callable[[], float]
 
 
@@ -43,7 +43,7 @@ def set_param(project: Path, name: str, value: object) -> None:
 
 
 def set_source(project: Path, source: str) -> None:
-    """Make the split stage read a source, and link MNIST's files in the place of what download fetches."""
+    """Make the split stage read a source; instead of a download, data/raw/<source> is a link to MNIST."""
     set_param(project, "data.source", source)
     raw = project / "data/raw" / source
     if source == "digits":
@@ -75,7 +75,7 @@ def time_repro(project: Path, rates: Iterator[float]) -> float:
 
 
 def compare(what: str, measure: Timer, peer: str, measure_peer: Timer, aim: str, repeats: int = 5) -> None:
-    """Print the medians of two times and their ratio; measured in turns, as a machine's speed changes."""
+    """Print the medians of two times and their ratio, measured in turns since a machine's speed changes."""
     pairs = [(measure(), measure_peer()) for _ in range(repeats)]
     ours, theirs = (median(times) for times in zip(*pairs, strict=True))
     print(f"{what} ÷ {peer}: {ours:.2f} s ÷ {theirs:.2f} s = {ours / theirs:.3f}   {aim}", flush=True)

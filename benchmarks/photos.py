@@ -1,7 +1,7 @@
-"""Read photos of handwritten digits, by what else is on them: python -m benchmarks.photos models/dnn
+"""Count how well `digits predict` reads each kind of photo: python -m benchmarks.photos models/dnn
 
-Draws MNIST's test digits as 100 photos of each kind, and counts the right and the wrong answers of `digits
-predict`, without and with a warning. The model is that of `make mnist RECIPE=quick`.
+Draws MNIST's test digits as 100 photos of each kind, and counts the right and the wrong answers, without and
+with a warning. The model is that of `make mnist RECIPE=quick`.
 """
 
 import sys
@@ -27,12 +27,13 @@ DOWN, RIGHT = np.mgrid[0:SIDE, 0:SIDE] / SIDE
 TO_EDGE = SIDE * np.minimum.reduce([DOWN, RIGHT, 1 - DOWN, 1 - RIGHT])
 
 
-def on(paper: Values | float, ink: Values, black: float = 0.12) -> Values:
-    return paper * (1 - ink) + black * ink
+def draw(paper: Values | float, ink: Values, ink_grey: float = 0.12) -> Values:
+    """Return the grey of paper with ink on it."""
+    return paper * (1 - ink) + ink_grey * ink
 
 
 def lines(random: np.random.Generator, slope: float = 0) -> Values:
-    """Return white paper with grey lines, level but for the slope."""
+    """Return white paper with grey lines, horizontal if there is no slope."""
     pitch, thick = random.uniform(18, 32), random.uniform(1, 2)
     across = (SIDE * (DOWN + slope * RIGHT) + random.uniform(0, pitch)) % pitch
     return np.asarray(0.96 - 0.4 * np.clip(thick / 2 + 0.5 - np.abs(across - pitch / 2), 0, 1))
@@ -46,28 +47,28 @@ def on_table(sheet: Values, random: np.random.Generator, table: Values | float) 
 
 #: From the ink of a digit, 0–1 on a sheet of SIDE × SIDE, to the grey of a photo, 0–1.
 KINDS: dict[str, Callable[[Values, np.random.Generator], Values]] = {
-    "plain": lambda ink, r: on(0.96, ink),
-    "inverted": lambda ink, r: 1 - on(0.96, ink),
-    "JPEG": lambda ink, r: on(0.96, ink),
-    "turned by its camera": lambda ink, r: on(0.96, ink),
+    "plain": lambda ink, r: draw(0.96, ink),
+    "inverted": lambda ink, r: 1 - draw(0.96, ink),
+    "JPEG": lambda ink, r: draw(0.96, ink),
+    "turned by its camera": lambda ink, r: draw(0.96, ink),
     "white on transparent": lambda ink, r: ink,
-    "light falls to 0.6": lambda ink, r: on(0.96, ink) * (1 - 0.4 * RIGHT),
-    "dark corners": lambda ink, r: on(0.96, ink) * (1 - (DOWN - 0.5) ** 2 - (RIGHT - 0.5) ** 2),
-    "edge of a shadow": lambda ink, r: on(0.96, ink) * np.where(DOWN + RIGHT < 1, 0.6, 1),
-    "lined": lambda ink, r: on(lines(r), ink),
-    "lined, slanting": lambda ink, r: on(lines(r, r.uniform(-0.08, 0.08)), ink),
-    "squared": lambda ink, r: on(np.minimum(lines(r), lines(r).T), ink),
-    "two lines": lambda ink, r: on(0.96 - 0.5 * ((DOWN == 0.4) | (RIGHT == 0.55)), ink),
-    "frame": lambda ink, r: on(0.96, np.maximum(ink, np.abs(TO_EDGE - r.uniform(4, 16)) < r.uniform(1, 3))),
-    "specks": lambda ink, r: on(0.96, np.fmax(ink, ndimage.grey_dilation(r.random(ink.shape) > 0.9999, 3))),
-    "dark table": lambda ink, r: on_table(on(0.96, ink), r, 0.2),
+    "light falls to 0.6": lambda ink, r: draw(0.96, ink) * (1 - 0.4 * RIGHT),
+    "dark corners": lambda ink, r: draw(0.96, ink) * (1 - (DOWN - 0.5) ** 2 - (RIGHT - 0.5) ** 2),
+    "edge of a shadow": lambda ink, r: draw(0.96, ink) * np.where(DOWN + RIGHT < 1, 0.6, 1),
+    "lined": lambda ink, r: draw(lines(r), ink),
+    "lined, slanting": lambda ink, r: draw(lines(r, r.uniform(-0.08, 0.08)), ink),
+    "squared": lambda ink, r: draw(np.minimum(lines(r), lines(r).T), ink),
+    "two lines": lambda ink, r: draw(0.96 - 0.5 * ((DOWN == 0.4) | (RIGHT == 0.55)), ink),
+    "frame": lambda ink, r: draw(0.96, np.maximum(ink, np.abs(TO_EDGE - r.uniform(4, 16)) < r.uniform(1, 3))),
+    "specks": lambda ink, r: draw(0.96, np.fmax(ink, ndimage.grey_dilation(r.random(ink.shape) > 0.9999, 3))),
+    "dark table": lambda ink, r: on_table(draw(0.96, ink), r, 0.2),
     "wooden table": lambda ink, r: on_table(
-        on(0.96, ink), r, 0.35 + ndimage.gaussian_filter(r.normal(size=ink.shape), (1, 25))
+        draw(0.96, ink), r, 0.35 + ndimage.gaussian_filter(r.normal(size=ink.shape), (1, 25))
     ),
-    "noise": lambda ink, r: on(0.85, ink) + r.normal(0, 0.08, ink.shape),
-    "pencil": lambda ink, r: on(0.96, ndimage.grey_erosion(ink, 4), 0.5) + r.normal(0, 0.01, ink.shape),
-    "two digits": lambda ink, r: on(0.96, np.hstack([ink[:, ::2], ink[:, ::2]])),
-    "cut off": lambda ink, r: on(0.96, ink)[:, 100:],
+    "noise": lambda ink, r: draw(0.85, ink) + r.normal(0, 0.08, ink.shape),
+    "pencil": lambda ink, r: draw(0.96, ndimage.grey_erosion(ink, 4), 0.5) + r.normal(0, 0.01, ink.shape),
+    "two digits": lambda ink, r: draw(0.96, np.hstack([ink[:, ::2], ink[:, ::2]])),
+    "cut off": lambda ink, r: draw(0.96, ink)[:, 100:],
 }
 
 
@@ -88,19 +89,19 @@ def photo(kind: str, digit: NDArray[np.uint8], random: np.random.Generator, fold
 
 def main(model: Path) -> None:
     table = np.loadtxt(MNIST / "mnist_test.csv", np.uint8, delimiter=",", max_rows=5_000)
-    takes = ModelInput.load(model / "input.json")
-    print(f"{'':21}        right  and warned        wrong  and warned")
+    model_input = ModelInput.load(model / "input.json")
+    print(f"{'':21} right, unwarned   right, warned wrong, unwarned   wrong, warned")
     with TemporaryDirectory() as folder:
         for kind in KINDS:
             random, count = np.random.default_rng(0), Counter[tuple[bool, bool]]()
             for label, *pixels in random.choice(table, PHOTOS, replace=False):
                 path = photo(kind, np.array(pixels, np.uint8).reshape(28, 28), random, folder)
                 try:
-                    found = predict(path, takes, model / "model.tflite")
+                    found = predict(path, model_input, model / "model.tflite")
                     count[found.label == str(label), bool(found.warning)] += 1
                 except InputError:  # no ink
                     count[False, True] += 1
-            results = (f"{count[right, warned]:12}" for right in (True, False) for warned in (False, True))
+            results = (f"{count[right, warned]:15}" for right in (True, False) for warned in (False, True))
             print(f"{kind:21}", *results, flush=True)
 
 

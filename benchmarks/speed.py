@@ -1,8 +1,8 @@
 """Measure how long people wait, as ratios taken in one run: python -m benchmarks.speed [ROW …]
 
-Without a name, all rows; with --notebook PYTHON also the course's own way, in the environment that
-notebook/README.md describes. B is `python -c "import tensorflow"`. Needs Linux, git, make, and real MNIST in
-../shared/mnist or in the folder that DIGITS_MNIST names.
+Without a name, all rows are measured; with --notebook PYTHON also the course's own code, in the environment
+that notebook/README.md describes. B is `python -c "import tensorflow"`. Needs Linux, git, make, and real
+MNIST in ../shared/mnist or in the folder that DIGITS_MNIST names.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from benchmarks.measuring import (
 from digits.core.examples import Examples
 from tests.tiny import idx_bytes
 
-#: The commands of `make run` from the environment on.
+#: The commands of `make run` after the environment is made; $! is the process started last.
 MAKE_RUN = (
     "sh",
     "-ec",
@@ -49,16 +49,17 @@ width: 28
 class_names: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 files: {train_images: images, train_labels: labels}
 """
-#: Prints the kilobytes that a stage holds at most, Python and its libraries included.
+#: Print the peak memory of a stage in kilobytes, with Python and its libraries.
 PEAK = """import importlib, resource, sys
 importlib.import_module(f"stages.{sys.argv[1]}").main(*sys.argv[2:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"""
 
+#: A measurement, which gets a clone of the project and an empty folder.
 Row = Callable[[Path, Path], None]
 
 
 def newcomer(project: Path, folder: Path) -> None:
-    """From a fresh clone to pictures; both sides find in their caches what was downloaded before."""
+    """Time from a fresh clone to pictures; both sides have their downloads in a cache."""
 
     def from_a_clone() -> float:
         shutil.rmtree(folder / "clone", ignore_errors=True)
@@ -82,15 +83,15 @@ def developer(project: Path, folder: Path) -> None:
 
 
 def student(project: Path, folder: Path) -> None:
-    compare("from nothing", partial(run_from_nothing, project), "B", b(project), "≤ 3.0")
+    compare("from nothing", partial(run_from_nothing, project), "B", import_timer(project), "≤ 3.0")
 
 
 def notebook(project: Path, folder: Path, python: str = "") -> None:
-    own_way = partial(
+    own_code = partial(
         seconds, (python, "benchmarks/notebook/notebook.py", str(MNIST), f"{folder}/f"), project
     )
     from_nothing = partial(run_from_nothing, project)
-    compare("the course's own way", own_way, "from nothing", from_nothing, "≥ 10", repeats=1)
+    compare("the course's own code", own_code, "from nothing", from_nothing, "≥ 10", repeats=1)
 
 
 def experimenter(project: Path, folder: Path) -> None:
@@ -100,7 +101,9 @@ def experimenter(project: Path, folder: Path) -> None:
     run(REPRO, project)
     status = partial(seconds, ("dvc", "status"), project)
     new_rates, earlier_rates = itertools.count(0.041, 0.001), itertools.cycle((0.05, 0.041))
-    compare("dnn's rate changed", partial(time_repro, project, new_rates), "B", b(project), "≤ 2.0")
+    compare(
+        "dnn's rate changed", partial(time_repro, project, new_rates), "B", import_timer(project), "≤ 2.0"
+    )
     compare(
         "back to an earlier rate", partial(time_repro, project, earlier_rates), "dvc status", status, "≤ 3"
     )
@@ -125,15 +128,15 @@ def present_exercise(project: Path, folder: Path) -> None:
 
 
 def long_training(project: Path, folder: Path) -> None:
-    """Steps per second once all is loaded: the difference of a long and a short training."""
+    """Time of 1,500 steps without the start: the difference of a long and a short training."""
     run(("python", "-m", "digits", "recipe", "quick"), project)
     set_source(project, "mnist")
     set_param(project, "train.dnn.augmentation.elastic", 0.0)
     set_param(project, "train.dnn.snapshots", [])
     run(("python", "-m", "stages.split"), project)
 
-    def beyond(time: Callable[[int], float]) -> float:
-        return time(2000) - time(500)
+    def seconds_of_1500_steps(seconds_of: Callable[[int], float]) -> float:
+        return seconds_of(2000) - seconds_of(500)
 
     def train(steps: int) -> float:
         set_param(project, "train.dnn.steps", steps)
@@ -143,18 +146,19 @@ def long_training(project: Path, folder: Path) -> None:
         script = ("python", "benchmarks/notebook/keras_augmented.py", "data/splits/train.npz", str(steps))
         return seconds(script, project)
 
-    theirs, ours = (partial(beyond, time) for time in (plain, train))
+    theirs, ours = partial(seconds_of_1500_steps, plain), partial(seconds_of_1500_steps, train)
     compare("1,500 steps of plain Keras", theirs, "of recipe quick without elastic", ours, "≥ 1.5", repeats=3)
 
 
 def predict(project: Path, folder: Path) -> None:
     run(REPRO, project)
     picture = ("python", "-m", "digits", "predict", "plots/data/example.png")
-    compare("digits predict", partial(seconds, picture, project), "B", b(project), "≤ 0.12")
+    compare("digits predict", partial(seconds, picture, project), "B", import_timer(project), "≤ 0.12")
 
 
 def own_data(project: Path, folder: Path) -> None:
-    """Time per image beyond the processes' start, and memory, as the rows grow."""
+    """Time per image without the start of the processes, and peak memory, with few and many images."""
+    stages = (("split",), ("evaluate", "linear"))
     source = project / "data/sources/big"
     source.mkdir()
     (source / "source.yaml").write_text(BIG)
@@ -169,20 +173,22 @@ def own_data(project: Path, folder: Path) -> None:
         (source / "labels").write_bytes(idx_bytes(some.labels[which]))
         return sum(seconds(("python", "-m", f"stages.{name}", *model), project) for name, *model in stages)
 
-    stages = (("split",), ("evaluate", "linear"))
-    start, few, many = (median(map(split_and_evaluate, 3 * [rows])) for rows in (100, 60_000, 600_000))
-    ratio = (many - start) / (few - start) / 10
+    def median_of_3(rows: int) -> float:
+        return median(split_and_evaluate(rows) for _ in range(3))
+
+    start, few, many = (median_of_3(rows) for rows in (100, 60_000, 600_000))
+    ratio = (many - start) / (few - start) / 10  # 1 if the time grows as the images
     print(f"split and evaluate: {many:.1f} s; an image of 600,000 ÷ of 60,000: {ratio:.2f}   ≤ 1.3")
     peak = max(int(run(("python", "-c", PEAK, *stage), project).splitlines()[-1]) * 1024 for stage in stages)
     print(f"peak memory ÷ bytes of images: {peak / 1e6:.0f} MB, {peak / (600_000 * 28 * 28):.2f}   ≤ 4")
 
 
-def b(project: Path) -> Callable[[], float]:
+def import_timer(project: Path) -> Callable[[], float]:
     return partial(seconds, ("python", "-c", "import tensorflow"), project)
 
 
 def run_from_nothing(project: Path) -> float:
-    """Time the commands of `make run` without outputs, cache and dvc.lock."""
+    """Return the time of the commands of `make run` without outputs, cache and dvc.lock."""
     run(("git", "clean", "-dffxq", "--exclude=__pycache__"), project)
     (project / "dvc.lock").unlink(missing_ok=True)
     return seconds(MAKE_RUN, project)
@@ -196,14 +202,14 @@ ROWS: tuple[Row, ...] = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(row.__name__ for row in ROWS))
-    parser.add_argument("--notebook", metavar="PYTHON", help="time the course's own way too")
+    parser.add_argument("--notebook", metavar="PYTHON", help="time the course's own code too")
     given = parser.parse_args()
     rows = [row for row in ROWS if not given.rows or row.__name__ in given.rows]
     if given.notebook:
         rows.append(partial(notebook, python=given.notebook))
     for row in rows:
         with clone() as project, TemporaryDirectory() as folder:
-            b(project)()  # the first import of a day reads from the disk
+            import_timer(project)()  # the first import of a day reads from the disk
             row(project, Path(folder))
 
 

@@ -1,6 +1,7 @@
-"""Time of a sweep beside `dvc repro` of the same trainings: python -m benchmarks.sweep
+"""Compare the time of a sweep with `dvc repro` of the same trainings: python -m benchmarks.sweep
 
-16 trials of the course's dnn on two workers, what each takes beyond its training, and the memory of a worker.
+Runs 16 trials of the course's dnn on two workers. Prints the time that a trial takes beyond its training too,
+and the memory of a worker.
 Needs git, and real MNIST in ../shared/mnist or in the folder that DIGITS_MNIST names.
 """
 
@@ -29,7 +30,7 @@ def main() -> None:
         (project / "sweeps/bench.yaml").write_text(yaml.safe_dump(SETTINGS))
         results = project / "metrics/sweeps/bench"
         new_rates = itertools.count(0.051, 0.001)
-        beyond: list[float] = []  # training: seconds of a worker, for each trial but its first
+        overheads: list[float] = []  # seconds from one trial of a worker to its next, without the training
         memory: list[float] = []  # MB of a worker
 
         def sweep() -> float:
@@ -45,10 +46,10 @@ def main() -> None:
                         memory.extend(_memory(process.pid))
             seconds = time.perf_counter() - start
             for _, trials in pd.read_csv(results / "trials.csv").groupby("worker"):
-                for before, (number, trained) in pairwise(
+                for (previous, _), (number, trained) in pairwise(
                     zip(trials["trial"], trials["seconds"], strict=True)
                 ):
-                    beyond.append(ended[number] - ended[before[0]] - trained)
+                    overheads.append(ended[number] - ended[previous] - trained)
             return seconds
 
         def repro() -> float:
@@ -56,14 +57,16 @@ def main() -> None:
 
         compare(f"{TRIALS} trials", sweep, f"{TRIALS} × dvc repro", repro, "≤ 0.25", repeats=3)
         trained = pd.read_csv(results / "trials.csv")["seconds"]
-        print(f"a trial: {trained.median():.2f} s of training, {pd.Series(beyond).median():.2f} s beyond")
+        print(
+            f"a trial: {trained.median():.2f} s of training, {pd.Series(overheads).median():.2f} s beyond it"
+        )
         print(
             f"a worker: {max(memory):.0f} MB at most; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
         )
 
 
 def _memory(driver: int) -> list[float]:
-    """The resident MB of each worker that trains."""
+    """Return the resident MB of each worker that trains; Ray calls its process ImplicitFunc."""
     workers = [each for each in psutil.Process(driver).children(recursive=True) if "Implicit" in each.name()]
     return [worker.memory_info().rss / 1e6 for worker in workers]
 

@@ -1,6 +1,6 @@
 """The dnn of recipe quick in plain Keras, without its elastic part: python keras_augmented.py TRAIN.npz STEPS
 
-Images are distorted by Keras' own layers in tf.data, as Keras' guide to data augmentation does it.
+Keras' own layers distort the images in tf.data, as in Keras' guide to data augmentation.
 """
 
 import sys

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STARTED = time.perf_counter()
-import keras  # noqa: E402  # whose import takes seconds: part of what a user waits for
+import keras  # noqa: E402  # timed too: a user waits seconds for this import
 
 
 def main(mnist: Path) -> None:

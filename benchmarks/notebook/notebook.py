@@ -1,8 +1,8 @@
 # mypy: ignore-errors
 """The course's trainings and figures with Estimators: python notebook.py MNIST FIGURES
 
-Task 1 and task 2 of the exercise with the numbers of its solutions, in the order of its cells and on the API
-that it was written for, as far as TensorFlow 2.15 still has it. MNIST is the folder of the two CSV files;
+Runs tasks 1 and 2 of the exercise with the settings of its solutions, in the order of its cells, and with the
+API that it was written for, as far as TensorFlow 2.15 still has it. MNIST is the folder of the two CSV files;
 figures go into FIGURES. Runs in an environment of its own (README.md beside this file).
 """
 
@@ -98,7 +98,7 @@ def run(name, classifier, training, validation, test, folder) -> None:
 
 
 def shuffled(labels, features):
-    """Return batches of the rows in a new random order, without an end."""
+    """Return batches of the rows in a new random order, over and over."""
     order = np.random.permutation(len(labels))
     return batches(labels.iloc[order], features.iloc[order]).repeat()
 

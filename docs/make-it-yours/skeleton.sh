@@ -1,4 +1,4 @@
-# What only the course needs goes; the six stages, their metrics and figures, and make run stay.
+# Remove what only the course needs. The six stages, their metrics and figures, and make run stay.
 set -eu
 git rm -rq .ci/install-packages .github CITATION.cff benchmarks digits/__main__.py digits/cli metrics/sweeps recipes sweeps \
     requirements/{plots,sweep}.txt docs/{accuracy,classroom,course,experiments,make-it-yours,sweeps}.md docs/images docs/make-it-yours \
