@@ -73,8 +73,8 @@ Style = Annotated[
 ]
 OpenPage = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 FAIL_IF = (
-    "Exit with status 1 if a figure is 'worse' beyond noise, or under a bound: 'test/accuracy < 0.9', "
-    "'dnn/validation/log_loss change > 0.01'. Can be given again."
+    "Exit with status 1 if this holds: 'worse' (a figure is gone, or worse by more than chance), or a bound: "
+    "'test/accuracy < 0.9', 'dnn/validation/log_loss change > 0.01'. Repeat the option for more conditions."
 )
 TOLERANCE = (
     "How far a metric may be off, relative or absolute. Another processor's rounding was seen to move a log "
@@ -108,7 +108,7 @@ def experiments(
     markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show the experiments of git and of dvc exp run, what each one changed, and which is best."""
+    """Show the experiments in git, also those of dvc exp run: what each changed, and which is best."""
     from digits.cli.experiments import main
 
     sys.exit(main("json" if as_json else "markdown" if markdown else "table"))
@@ -161,7 +161,7 @@ def predict(
 def recipe(
     name: Annotated[str | None, typer.Argument(autocompletion=_stems("recipes/*.yaml"))] = None,
 ) -> None:
-    """Put a recipe into params.yaml; without a name, list them. data.source and models of your own stay."""
+    """Put a recipe into params.yaml; without a name, list them. It keeps data.source and your own models."""
     from digits.cli.recipe import main
 
     sys.exit(main(name))
@@ -170,7 +170,7 @@ def recipe(
 @sweep.command("run", cls=InCheckout)
 def run_sweep(
     name: Annotated[
-        str, typer.Argument(help="One of sweeps/.", autocompletion=_stems("sweeps/*.yaml"))
+        str, typer.Argument(help="A file of sweeps/, without .yaml.", autocompletion=_stems("sweeps/*.yaml"))
     ] = "dnn",
     trials: Annotated[
         int | None,
@@ -195,7 +195,7 @@ def run_sweep(
 ) -> None:
     """Train the trials of sweeps/NAME.yaml, and write metrics/sweeps/NAME.
 
-    Trials are compared on the validation split alone. Each is written down as it ends.
+    Trials are compared on the validation split alone. Each is written to disk as it ends.
     """
     from digits.cli.sweep.commands import run
 
@@ -285,7 +285,7 @@ def run() -> None:
     except (InputError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except Exception as error:
-        # Errors of DVC; told by the name of their module, as importing DVC takes long.
+        # Errors of DVC, recognised by the name of their module, as importing DVC takes long.
         if any(kind.__module__ == "dvc.exceptions" for kind in type(error).__mro__):
             sys.exit(f"error: {printable(str(error))}")
         raise

@@ -45,7 +45,7 @@ def main(
     before = before or (WORKSPACE if between else "HEAD")
     after = after or (before if between else WORKSPACE)
     both = [
-        read_results(root, revision, between and (model, " → ".join(between)))
+        read_results(root, revision, (model, " → ".join(between)) if between else None)
         for revision, model in zip((before, after), between or ("", ""), strict=True)
     ]
     comparison = compare(*both)
@@ -91,7 +91,7 @@ def read_results(root: Path, revision: str, only: tuple[str, str] | None = None)
             for split in (split for split in SPLITS if split in figures):
                 part = only[1] if only else model, split
                 metrics[part] = figures[split]
-                # In the workspace, predictions may be left from another run than the metrics.
+                # In the workspace, predictions may be of another run: use those that agree with the metrics.
                 if split in scores and figures[split].items() <= scores[split].metrics.items():
                     metrics[part] = scores[split].metrics
                     if found := read(f"predictions/{model}/{split}.csv", Predictions.parse):

@@ -81,12 +81,13 @@ class Comparison(NamedTuple):
     def failures(self, condition: str) -> list[Change]:
         """Return the figures that fulfil a condition: ``worse``, or a bound such as ``accuracy < 0.9``.
 
-        A metric that is gone fulfils every condition. An InputError if the text fits no metric.
+        A metric that ``after`` lacks fulfils every condition. An InputError if the text is no condition.
         """
         if condition == "worse":
             return [change for change in self.metrics if change.verdict in ("worse", "gone")]
         number = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"
         match = re.fullmatch(rf"([\w/-]+)(\s+change)?\s*([<>])\s*({number})", condition.strip())
+        # Model and split may stand before the metric, both or one, in any order.
         *within, metric = match[1].split("/") if match else ("",)
         meant = [c for c in self.metrics if c.metric == metric and {*within} <= {c.model, c.split}]
         if not match or not meant:
@@ -147,5 +148,6 @@ def _verdict(before: Results, after: Results, part: Part, metric: str) -> tuple[
         chance, reason = p >= SIGNIFICANT, f"Fisher p = {p:.2g}, without predictions"
     else:
         return "not tested", "no predictions of both"
-    better = (new > old) == METRICS[metric].higher_is_better
-    return "within noise" if chance else "better" if better else "worse", reason
+    if chance:
+        return "within noise", reason
+    return "better" if (new > old) == METRICS[metric].higher_is_better else "worse", reason

@@ -32,10 +32,10 @@ class Row(NamedTuple):
 
     name: str
     commit: str  # the first seven digits of its hash; of the workspace -
-    data: str  # the source, and what else of data differs from the first experiment on this source
+    data: str  # the source, and the values of data that differ from the first experiment on this source
     models: dict[str, dict[str, float]]  # the FIGURES of each
     changed: str  # the parameters that differ from the experiment before, in words
-    best: str | None = None  # the model that is the best on this data, if it is one of these
+    best: str | None = None  # the best model on this data, if this experiment has it
 
 
 def main(style: str, *, root: Path = Path()) -> int:
@@ -71,8 +71,8 @@ def describe(found: list[Experiment]) -> list[Row]:
         for above, one in pairwise([None, *found])
         if one
     ]
-    for (best, model), *_ in _ranking(rows).values():
-        rows[rows.index(best)] = best._replace(best=model)
+    for (row, model), *_ in _ranking(rows).values():
+        rows[rows.index(row)] = row._replace(best=model)
     return rows
 
 

@@ -34,7 +34,7 @@ class Experiment(NamedTuple):
     name: str  # the first line of the message without the prefix, DVC's name, or workspace
     params: dict[str, Any]  # of params.yaml, by dotted key; empty if it can't be read
     models: dict[str, dict[str, float]]  # the FIGURES of each; without a model that lacks one
-    before: "Experiment | None" = None  # of DVC's, its start commit; of the workspace, HEAD
+    before: "Experiment | None" = None  # the one before; DVC's: the start commit; the workspace's: HEAD
 
     @property
     def tried(self) -> dict[str, Any]:
@@ -83,18 +83,19 @@ def read_experiments(root: Path) -> tuple[list[Experiment], int]:
             if text.startswith(PREFIX)
         ]
         for commit, _, ref in (line.partition(" ") for line in refs):
-            _, _, folder, rest, name = ref.split("/", 4)
-            start = in_git(folder + rest, folder + rest[:5])
+            _, _, first, rest, name = ref.split("/", 4)
+            start = in_git(first + rest, first + rest[:5])
             others.append(in_git(commit, name)._replace(before=start))
         head = in_git("HEAD", "HEAD")
-    # Run again under its name, with other code or on another machine: the last run counts.
+    # Of runs with the same name and parameters, as with other code or on another machine, the last counts.
     last = {one.identity: one for one in commits if one.models}
     kept = {one.commit: one for one in commits if last.get(one.identity) is one}
     newest: dict[str, Experiment | None] = {}  # of each commit: the last kept experiment that led to it
     for commit, *parents in (hashes.split() for hashes, _, _ in lines):
-        newest[commit] = before = newest.get(parents[0]) if parents else None
+        before = newest.get(parents[0]) if parents else None
         if commit in kept:
-            newest[commit] = kept[commit] = kept[commit]._replace(before=before)
+            kept[commit] = kept[commit]._replace(before=before)
+        newest[commit] = kept.get(commit, before)
     found = [*kept.values()]
     left_out = len(commits) - len(found) + sum(not one.models for one in others)
     workspace = _read("", "workspace", lambda path: (root / path).read_bytes())._replace(before=head)

@@ -13,7 +13,7 @@ from digits.evaluate.scores import SPLITS
 
 
 def main(*, root: Path = Path()) -> int:
-    """Print a row for each model, and how many images the figures are of; return 0."""
+    """Print a row for each model, and the number of images in each split; return 0."""
     params = load_params(root)
     shown = [metric for metric in METRICS.values() if metric.in_git]
 

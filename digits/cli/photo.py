@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-#: A pixel has ink if it differs from the background by more than this share of what differs most.
+#: A pixel has ink if it differs from the background by more than this share of the largest difference.
 INK = 0.2
 #: Smaller differences than this, of 255, are paper, not ink.
 PAPER = 20
 #: Longest side of the picture that is looked at, in pixels: that of the page's canvas.
 SIDE = 280
-#: Longest side of the picture that the background is measured on, and the share of it that a window has.
+#: The background is measured on a picture reduced to GRID pixels at most, with a window of this share of it.
 GRID, WINDOW = 36, 0.65
 #: To find the paper's lines, a picture is cut into so many columns: a line fills all of them, or nearly all.
 PARTS = 10
@@ -61,8 +61,9 @@ def find(picture: Image.Image) -> Written | None:
     margin = 0.4 * longest
     around = (left - margin, top - margin, right + margin, bottom + margin)
     closer = _look(channels, (found.polarity,), around)
-    better = closer and not closer.warnings and closer.weight > found.weight
-    return closer._replace(warnings=found.warnings) if closer and better else found
+    if closer and not closer.warnings and closer.weight > found.weight:
+        return closer._replace(warnings=found.warnings)
+    return found
 
 
 def _channels(picture: Image.Image) -> tuple[list[Image.Image], tuple[str, str]]:
@@ -74,7 +75,7 @@ def _channels(picture: Image.Image) -> tuple[list[Image.Image], tuple[str, str]]
         if 0 < len(opaque) < picture.width * picture.height and np.ptp(opaque, axis=0).max() < PAPER:
             return [Image.fromarray(255 - values[..., 3])], ("opaque on transparent", "transparent on opaque")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    # Red ink on green paper may have the same grey.
+    # Red ink on green paper may have the same grey: look at each colour too.
     colours = () if picture.mode in ("1", "L", "LA") else picture.convert("RGB").split()
     return [picture.convert("L"), *colours], ("dark on light", "light on dark")
 
@@ -126,7 +127,7 @@ def _inks(channel: Image.Image) -> tuple[Values, Values]:
             np.asarray(small.filter(extreme(3)).resize(channel.size, Image.Resampling.BILINEAR), np.float32)
             for extreme in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
         )
-    # In the shade both paper and ink are darker.
+    # In the shade ink differs less from the paper: divided by the brightness, it counts as much as elsewhere.
     light = np.maximum(low / max(low.max(), 1), 1 / 3)
     return np.clip((low - values) / light, 0, None), np.clip(values - high, 0, None)
 
@@ -206,7 +207,10 @@ def _level_lines(mask: Mask, stroke: float) -> Mask:
 
 
 def _in_rows(mask: Mask, least: float, *, ends: bool) -> Mask:
-    """Return the pixels of rows, level or nearly, that are filled in this share of the columns."""
+    """Return the pixels of nearly level rows that are filled in a share ``least`` of the PARTS columns.
+
+    With ``ends``, the first and the last column must have ink too.
+    """
     height, width = mask.shape
     ys, xs = np.nonzero(mask)
     part, on = xs * PARTS // width, np.zeros(len(ys), bool)

@@ -39,14 +39,14 @@ img {{ max-width: 100% }}
 {plots}
 </html>
 """
-# A chart's menu would offer to send its data to an editor on the web. A legend below a chart, an entry in a
-# line, leaves it as narrow as it can be.
+# A chart's menu would offer to send its data to an editor on the web. Legends are below
+# the charts, one entry in a line, so that charts are as narrow as possible.
 EMBED = """window.vegaEmbed = (at, chart) => vegaEmbed(at, chart,
     {actions: {editor: false}, config: {legend: {orient: 'bottom', columns: 1, labelLimit: 0}}});"""
 
 
 def main(revisions: list[str], *, output: Path, open_page: bool, root: Path = Path()) -> int:
-    """Write the page: the workspace's plots, or those of the revisions over each other; return 0.
+    """Write the page: the plots of the workspace, or of the revisions in the same charts; return 0.
 
     A single revision is shown against the workspace, as ``dvc plots diff`` does.
     """
@@ -80,7 +80,7 @@ def page(title: str, renderers: list[Any]) -> str:
         else renderer.DIV.format(id=f"plot-{number}", partial=_in_script(renderer.partial_html()))
         for number, renderer in enumerate(renderers)
     ]
-    # Vega is written as a module, whose names are its own; DVC's charts call the global one.
+    # In a function, Vega's names aren't global, but for the vegaEmbed that EMBED sets and DVC's charts call.
     vega = _in_script(f"(() => {{{vl_convert.javascript_bundle(EMBED)}}})();")
     return PAGE.format(title=html.escape(title), vega=vega, plots="\n".join(plots))
 

@@ -116,7 +116,7 @@ def main(
         known = [each for each in predictions if each.actual]
         if known:
             right = sum(each.label == each.actual for each in known)
-            print(f"right: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
+            print(f"correct: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
     elif not problems:
         nothing = f"found no picture, expected {' or '.join(FORMATS)}"
         raise InputError(", ".join(names), nothing, "Name other files")
@@ -149,7 +149,7 @@ def read_picture(name: str) -> Image.Image:
     """Return the picture in a file, or on standard input, turned as its camera says.
 
     Raises:
-        InputError: it is none, is too large or animated.
+        InputError: it is no picture, is too large or animated.
     """
     if Path(name).exists() and not Path(name).is_file():
         raise InputError(name, "not a regular file, expected a picture", "Check the name")

@@ -74,7 +74,7 @@ def read_params(root: Path) -> Any:
 
 
 def _load(path: Path) -> Any:
-    """Return a YAML file with its comments; an InputError if it has an alias: two places would change."""
+    """Return a YAML file with its comments; an InputError if an alias repeats a value: both would change."""
     text = path.read_text(encoding="utf-8")
     for event in YAML().parse(text):
         if isinstance(event, AliasEvent):

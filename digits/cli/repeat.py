@@ -1,4 +1,4 @@
-"""Train one experiment with several seeds, to tell what the seed does to each figure: digits repeat
+"""Train with several seeds and show how much each figure depends on the seed: digits repeat
 
 The seed of the training sets the order of the batches, the first weights and the dropout. The data stay split
 as they are: these figures don't show how much other images would change.
@@ -24,7 +24,7 @@ from digits.evaluate.scores import SPLITS
 
 
 def main(seeds: int, *, models: list[str], save: bool, root: Path = Path()) -> int:
-    """Train with ``seeds`` seeds (2 or more), from each recipe's own one on, and print all spreads; return 0.
+    """Train with ``seeds`` seeds (2 or more), the recipe's own the first, and print all spreads; return 0.
 
     Without names all models are trained. ``save`` replaces ``metrics/repeats/``.
     """
@@ -59,7 +59,7 @@ def _runs(model: str, recipe: Recipe, seeds: int, splits: dict[str, Examples]) -
     from digits.train.export import save_tflite
     from digits.train.training import train
 
-    # It warns of a step compiled again and again, which each new network needs.
+    # TensorFlow warns of a step compiled many times; here each network needs its own.
     tf.get_logger().setLevel("ERROR")
     with tempfile.TemporaryDirectory(prefix="digits-repeat-") as folder:
         exported = Path(folder) / "model.tflite"

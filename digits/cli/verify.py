@@ -20,8 +20,8 @@ Run = tuple[dict[str, str], dict[str, Any]]  # hashes of outputs by path, metric
 
 TO_DO = {
     "identical": "nothing to do",
-    "alike": "nothing to do if the environment differs: it rounds otherwise; if not, make run and commit",
-    "failed": "if the environment differs, make install and verify again; if not, make run and commit",
+    "alike": "nothing to do if the environment differs, as it rounds differently; else `make run` and commit",
+    "failed": "if the environment differs, `make install` and verify again; else `make run` and commit",
 }
 
 
@@ -35,7 +35,7 @@ def main(*, tolerance: float, root: Path = Path()) -> int:
     folder = git(root, "rev-parse", "--show-prefix").decode().strip()
     with tempfile.TemporaryDirectory(prefix="digits-verify-", ignore_cleanup_errors=True) as temporary:
         clone = Path(temporary).resolve() / "clone" / folder
-        subprocess.run(["git", "clone", "--quiet", top, f"{temporary}/clone"])
+        subprocess.run(["git", "clone", "--quiet", top, f"{temporary}/clone"])  # prints its own errors
         if not (clone / "dvc.lock").is_file():
             raise InputError("dvc.lock", "not in the last commit", "Run `make run`, then commit it")
         committed, environment = read_run(clone), read_json(clone, str(FILE), dict)

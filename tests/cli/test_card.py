@@ -56,7 +56,7 @@ def test_the_text_names_kind_classes_metrics_and_limits(model: str, kind: str, r
     assert "<" not in text
     assert f"{accuracy:.4f} ({low:.4f}–{high:.4f})" in text
     assert f"of the test images, {1 - accuracy:.1%} were answered wrongly" in text
-    assert "60 images to learn from, 40 to choose by, 30 to test on" in text
+    assert "60 training images, 40 validation images (to choose parameters), 30 test images" in text
     rows = [line.replace("\\|", "") for line in text.splitlines() if line.startswith("|")]
     assert {row.count("|") for row in rows} == {3, 4, 6}  # no name is taken for the end of a cell
 

@@ -76,7 +76,7 @@ def test_a_folder_is_predicted_in_each_format(root: Path, capsys: pytest.Capture
     )
     assert sum(found[0]["probabilities"].values()) == pytest.approx(1)
     assert "note: skipped 1 file(s)" in printed.err
-    assert f"right: {int(found[0]['label'] == '3')} of 1" in printed.err
+    assert f"correct: {int(found[0]['label'] == '3')} of 1" in printed.err
     assert {path.name for path in (root / "seen").iterdir()} == {"1_c.png", "2_a.png", "3_b.png"}
     assert main([str(root / "in")], model="dnn", style="csv", root=root) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

@@ -140,15 +140,19 @@ class TestContent:
         assert report.main(output=folder / "page.html", open_page=True, root=folder) == 0
         assert asked == [(folder / "page.html").as_uri()]
         text = text_of(folder / "page.html")
-        for words in ("tiny , Mine, licence not stated.", "in no git repository", "git holds none yet"):
+        for words in (
+            "tiny , Mine, licence not stated.",
+            "in no git repository",
+            "No experiments in git yet",
+        ):
             assert words in text
 
     def test_too_large_networks(self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(report, "MOST_NUMBERS", 500)  # linear: 195, dnn: 1,203
+        monkeypatch.setattr(report, "MOST_WEIGHTS", 500)  # linear: 195, dnn: 1,203
         page = write_report(root, tmp_path)
         assert '"name": "linear"' in page.read_text(encoding="utf-8")
         assert '"name": "dnn"' not in page.read_text(encoding="utf-8")
-        assert "dnn does not answer here: its 1,203 numbers" in text_of(page)
+        assert "dnn does not answer here: its 1,203 weights" in text_of(page)
 
     def test_networks_that_the_board_cannot_compute(
         self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -410,5 +414,5 @@ class TestInABrowser:
         for number, name in enumerate(model_input.class_names):
             seen.page.locator("#evidence-class").select_option(name)
             text = seen.page.locator("#evidence-text").text_content() or ""
-            (way, amount) = re.findall(rf"speak (for|against) “{name}” with ([\d.]+) nats", text)[0]
-            assert (1 if way == "for" else -1) * float(amount) == pytest.approx(expected[number], abs=0.006)
+            (way, amount) = re.findall(rf"(raise|lower) the logit of “{name}” by ([\d.]+),", text)[0]
+            assert (1 if way == "raise" else -1) * float(amount) == pytest.approx(expected[number], abs=0.006)

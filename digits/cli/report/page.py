@@ -28,8 +28,8 @@ from digits.core.predictions import Predictions
 from digits.evaluate.metrics import METRICS
 from digits.evaluate.scores import SPLITS
 
-#: A network of more numbers than this would make the page too large to send.
-MOST_NUMBERS = 500_000
+#: A network of more weights than this would make the page too large to send.
+MOST_WEIGHTS = 500_000
 #: Pictures of mistakes of each model.
 MISTAKES = 150
 
@@ -57,8 +57,8 @@ def page(results: Results, root: Path) -> str:
     """The whole document; the same for the same commit and workspace."""
     networks, not_on_board = [], {}
     for model in results.models:
-        if model.numbers > MOST_NUMBERS:
-            not_on_board[model.name] = f"its {model.numbers:,} numbers would make this page too large to send"
+        if model.weight_count > MOST_WEIGHTS:
+            not_on_board[model.name] = f"its {model.weight_count:,} weights would make this page too large"
             continue
         network = load_network(root / "models" / model.name / "model.onnx")
         if unknown := {operation["name"] for operation in network["operations"]} - OPERATIONS:
@@ -107,7 +107,7 @@ def _model(model: Model, results: Results, root: Path) -> dict[str, Any]:
     answers = model.predictions["validation"]
     wrong = answers.surest_mistakes()
     return vars(model) | {
-        "numbers": model.numbers,
+        "weight_count": model.weight_count,
         "kind": model.kind,
         "curves": _curves(History.load(root / "models" / model.name / "history.csv")),
         "confused": {split: _confused(model.predictions[split]) for split in SPLITS},

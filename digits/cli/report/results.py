@@ -19,7 +19,7 @@ from digits.evaluate.scores import SPLITS, Scores, load_scores
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One model; the variables are name, shape as ``64 × 100``, and count of numbers."""
+    """One model; a variable is a tensor's name, its shape as ``64 × 100``, and its number of weights."""
 
     name: str
     recipe: dict[str, Any]
@@ -29,8 +29,8 @@ class Model:
     model_input: ModelInput
 
     @property
-    def numbers(self) -> int:
-        return sum(numbers for _, _, numbers in self.variables)
+    def weight_count(self) -> int:
+        return sum(count for _, _, count in self.variables)
 
     @property
     def kind(self) -> str:

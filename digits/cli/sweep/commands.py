@@ -21,7 +21,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
     """Train the trials of a sweep; the exit status is 1 if none is complete, 130 if it was interrupted."""
     params, folder = load_params(Path()), FOLDER / name
     sweep = load_sweep(name, params, Path()).model_copy(update={"trials": trials} if trials else {})
-    splits = {name: Examples.load(Path(f"data/splits/{name}.npz")) for name in ("train", "validation")}
+    splits = {split: Examples.load(Path(f"data/splits/{split}.npz")) for split in ("train", "validation")}
     with Repo() as repo:
         if repo.status(targets=["split"], with_deps=True):
             problem = "these were split with other parameters or code"
@@ -42,7 +42,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
     if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
         problem = "holds results of an earlier run that are not committed"
         raise InputError(folder, problem, "Add --resume to go on with it, or commit or remove the folder")
-    status, end = 0, time.monotonic() + 60 * (sweep.minutes or 1e6)
+    status, end = 0, time.monotonic() + 60 * (sweep.minutes or 1e6)  # 1e6: no limit
     try:
         with connected(address, workers) as temporary:
             if not results.trials:
@@ -72,8 +72,9 @@ def apply(name: str, trial: int | None, root: Path = Path()) -> int:
     if chosen is None or chosen["state"] == "failed":
         problem = "no trial was completed" if trial is None else f"there is no trial {trial}, or it failed"
         raise InputError(FOLDER / name, problem, "Choose a completed trial of its trials.csv")
-    load_params(root).recipe(model)
+    load_params(root).recipe(model)  # an InputError if params.yaml has no such model
     recipe = results.sweep.recipes(results.parameters, results.searched(chosen))[0]
+    # Written is what params.yaml has already, and what isn't a default.
     needed = {*document["train"][model], *recipe.model_dump(exclude_defaults=True)}
     put({key: value for key, value in recipe.model_dump().items() if key in needed}, document["train"][model])
     write_and_show(document, root)

@@ -31,14 +31,15 @@ class Dimension(Section):
 
     @property
     def ends(self) -> list[Any]:
+        """All choices, or the two ends of the range."""
         return self.choices or self.range or self.log_range or []
 
 
 class StopEarly(Section):
-    """Asynchronous successive halving (Li et al. 2020), over a training's periods."""
+    """Stop bad trials early: asynchronous successive halving (Li et al. 2020), over a training's periods."""
 
-    periods: int = Field(1, gt=0, le=100_000)
-    keep: int = Field(3, ge=2)
+    periods: int = Field(1, gt=0, le=100_000)  # those that each trial gets at least
+    keep: int = Field(3, ge=2)  # of so many trials one goes on: the reduction factor
 
 
 class Sweep(Section):
@@ -47,8 +48,8 @@ class Sweep(Section):
     model: str
     trials: int = Field(32, gt=0)
     search: Literal["tpe", "random"] = "tpe"
-    seed: int = Field(0, ge=0, lt=2**31)
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field([0], min_length=1)
+    seed: int = Field(0, ge=0, lt=2**31)  # of the search
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field([0], min_length=1)  # of a trial's trainings
     objective: Literal["log_loss", "accuracy"] = "log_loss"
     stop_early: StopEarly | None = None
     minutes: float | None = Field(None, gt=0)

@@ -14,9 +14,9 @@ from typing import Any
 
 os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray reports to its makers otherwise
-    "RAY_AIR_NEW_OUTPUT": "0",  # which prints a table, however quiet it is to be
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a table even with verbose=0
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files of each trial
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",  # where a trial takes longer to end, Tune loses the next one
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",  # if a trial takes longer to end, Tune drops the next one
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends at once
 }
 
@@ -39,7 +39,7 @@ QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITIC
 
 @contextmanager
 def connected(address: str | None, cores: int | None = None) -> Iterator[str]:
-    """Run the block with Ray on ``cores`` of this machine (None: all) or at ``address``; give it a folder."""
+    """Run the block with Ray on ``cores`` of this machine (None: all) or at ``address``; yield a folder."""
     # The names of Ray's sockets, of 107 letters at most, have no room for a long TMPDIR.
     short = "/tmp" if os.name == "posix" else None  # noqa: S108
     with TemporaryDirectory(prefix="digits-sweep-", dir=short, ignore_cleanup_errors=True) as folder:
@@ -86,11 +86,11 @@ class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types
         self.results = results
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        if trial.last_result.get("done"):  # and wasn't cut off by the time limit
+        if trial.last_result.get("done"):  # else the time limit cut it off
             self._add(trial, trial.last_result["row"])
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        if trial.num_failures > 3:  # or a node was lost between two trials, where Tune gives up
+        if trial.num_failures > 3:  # else a node was lost between two trials: no row
             self._add(trial, {"state": "failed", "reason": "its worker was lost 4 times"})
 
     def _add(self, trial: Any, row: Trial) -> None:
@@ -101,10 +101,12 @@ class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types
 
 
 def train_trials(results: Results, splits: Splits, workers: int | None, folder: str, seconds: float) -> None:
-    """Train trials that ``results`` lacks, and write each as it ends."""
+    """Train trials that ``results`` lacks, at most 50 for each worker, and write each as it ends."""
     sweep, rule, missing = results.sweep, results.sweep.stop_early, results.sweep.trials - len(results.trials)
     at_a_time = workers or int(ray.cluster_resources().get("CPU", 1))
-    halving = rule and ASHAScheduler("period", "objective", sweep.mode, 100_000, rule.periods, rule.keep)
+    halving = rule and ASHAScheduler(
+        "period", "objective", sweep.mode, 100_000, grace_period=rule.periods, reduction_factor=rule.keep
+    )
     retry, writer = tune.FailureConfig(max_failures=3), _Writer(results)
     tuner = tune.Tuner(
         tune.with_parameters(run_trial, results=results, splits=splits),
@@ -112,7 +114,7 @@ def train_trials(results: Results, splits: Splits, workers: int | None, folder: 
         tune_config=tune.TuneConfig(
             search_alg=optuna_search(results),
             scheduler=halving,
-            num_samples=min(missing, 50 * at_a_time),  # TensorFlow keeps some 15 MB of each
+            num_samples=min(missing, 50 * at_a_time),  # TensorFlow keeps some 15 MB of each trial
             max_concurrent_trials=at_a_time,
             time_budget_s=seconds,
             reuse_actors=True,  # TensorFlow starts once in each
@@ -140,7 +142,7 @@ def run_trial(config: Trial, results: Results, splits: Splits, report: Any = tun
     def after_period(period: Period) -> None:
         last[recipe.seed] = period
         if recipe.seed == results.sweep.seeds[0] and period.step < recipe.steps:
-            tell("stopped")  # if it is, this is its row
+            tell("stopped")  # if it is stopped after this report, this is its row
 
     try:
         for recipe in results.sweep.recipes(results.parameters, from_optuna(config)):

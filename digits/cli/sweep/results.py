@@ -22,14 +22,14 @@ PACKAGE = Path(__file__).parents[2]
 #: The figures of a trial after its last period, means over the seeds.
 FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
 Trial = dict[str, Any]  # a row of trials.csv; its state is complete, stopped or failed
-#: Its columns before those of the parameters.
+#: The columns of trials.csv before those of the parameters, with the values that stand for none.
 EMPTY: Trial = {"trial": 0, "state": "", **dict.fromkeys(FIGURES, nan), "last_period": 0, "seconds": 0.0}
 EMPTY |= {"worker": "", "weights_sha256": "", "reason": ""}
 
 
 def code() -> str:
     """A digest of the code that trains."""
-    paths = sorted(path for room in ("core", "train") for path in (PACKAGE / room).glob("*.py"))
+    paths = sorted(path for folder in ("core", "train") for path in (PACKAGE / folder).glob("*.py"))
     return sha256(b"".join(path.name.encode() + path.read_bytes() for path in paths)).hexdigest()
 
 

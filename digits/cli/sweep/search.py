@@ -11,7 +11,7 @@ from ray.tune.search.optuna import OptunaSearch
 from digits.cli.flattening import flat
 from digits.cli.sweep.results import Results, Trial
 
-#: Importance (PED-ANOVA) compares the best tenth of the trials with all: of fewer, that is a single one.
+#: Importance (PED-ANOVA) compares the best tenth of the trials with all; of fewer, a tenth is one trial.
 LEAST_FOR_IMPORTANCE = 20
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -34,7 +34,7 @@ def from_optuna(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(results: Results) -> None:
-    """Draw history.png and, of enough trials, importance.png; note the importance in summary.json.
+    """Draw history.png and, with enough trials, importance.png; write the importance to summary.json.
 
     Failed trials are left out; stopped ones count with the value that they had reached.
     """

@@ -1,9 +1,9 @@
-// A board to draw on, and the answers of the page's networks. Framing is digits/cli/framing.py's, resampling
-// Pillow's, and the operations are ONNX's: tests compare the answers with those of `digits predict`.
+// A board to draw on, and the answers of the page's networks. It frames as digits/cli/framing.py,
+// resamples as Pillow and computes as ONNX: tests compare the answers with those of `digits predict`.
 "use strict";
 (() => {
-  const INK = 0.2;   // share of full ink over which a pixel has ink
-  const STEP = 10;   // how far an arrow key moves it
+  const INK = 0.2;   // a pixel has ink if it has more than this share of full ink
+  const STEP = 10;   // pixels of the canvas that an arrow key moves the pen
 
   const sum = values => values.reduce((a, b) => a + b, 0);
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -47,7 +47,7 @@
     return 0;
   };
 
-  // The rows with another number of values, each kept in float32.
+  // The rows resampled to `length` values each, in float32.
   const resizedRows = (rows, length) => {
     const before = rows[0].length, scale = before / length, filter = Math.max(scale, 1);
     const taps = Array.from({length}, (_, i) => {
@@ -95,7 +95,7 @@
   for (const {network} of models)
     for (const name in network.tensors) network.tensors[name] = decoded(network.tensors[name]);
   const canvas = $("canvas"), pen = $("pen"), size = canvas.width;
-  // In pixels of the canvas: a stroke becomes about two pixels of the network's, as the data's are.
+  // Of a stroke, in pixels of the canvas: scaled it is about two pixels wide, as in the training images.
   const width = Math.max(22, 450 / input.box);
   pen.style.width = pen.style.height = `${width / size * 100}%`;
   const context = canvas.getContext("2d", {willReadFrequently: true});
@@ -133,8 +133,8 @@
     });
     const most = Math.max(...evidence.map(Math.abs)) || 1, total = sum(evidence);
     paint($("evidence-picture"), evidence.map(value => value / most), [84, 39, 136], [179, 88, 6]);
-    $("evidence-text").textContent = `In all, the drawing's pixels speak ${total < 0 ? "against" : "for"} ` +
-      `“${input.class_names[label]}” with ${Math.abs(total).toFixed(2)} nats, compared with the mean of all classes.`;
+    $("evidence-text").textContent = `In all, the drawing's pixels ${total < 0 ? "lower" : "raise"} the logit of ` +
+      `“${input.class_names[label]}” by ${Math.abs(total).toFixed(2)}, compared with the mean of all classes.`;
   };
 
   const answer = () => {
