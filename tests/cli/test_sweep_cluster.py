@@ -285,7 +285,7 @@ def test_resuming_after_a_code_change_needs_a_commit_of_the_results(resumed: Pat
     with (folder / "digits/train/network.py").open("a") as file:
         file.write("# changed\n")
     printed = output(start(folder, "run", "mine", "--resume"), 1)
-    assert "its trials are of other code; the sweep begins anew" in printed
+    assert "its trials were made with other code; the sweep starts again" in printed
     assert "results of an earlier run that are not committed" in printed
 
 

@@ -37,7 +37,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
         earlier = Results.load(folder)
         changed = [part for part, now in results.origin.items() if now != earlier.origin[part]]
         if changed:
-            show(f"{folder}: its trials are dropped, as they were made with other {', '.join(changed)}")
+            show(f"{folder}: its trials were made with other {', '.join(changed)}; the sweep starts again")
         results.trials = [] if changed else earlier.trials
     if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
         problem = "holds results of an earlier run that are not committed"
