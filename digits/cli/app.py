@@ -73,7 +73,7 @@ Style = Annotated[
 ]
 OpenPage = Annotated[bool, typer.Option("--open", help="Show it in the browser.")]
 FAIL_IF = (
-    "Exit with status 1 if this holds: 'worse' (a figure is gone, or worse by more than chance), or a bound: "
+    "Exit with status 1 if this holds: 'worse' (a metric is gone, or worse by more than chance), or a bound: "
     "'test/accuracy < 0.9', 'dnn/validation/log_loss change > 0.01'. Repeat the option for more conditions."
 )
 TOLERANCE = (

@@ -86,13 +86,13 @@ def read_results(root: Path, revision: str, only: tuple[str, str] | None = None)
         metrics: dict[Part, dict[str, float]] = {}
         predictions: dict[Part, Predictions] = {}
         for model in recipes if only is None else [only[0]]:
-            figures = read(f"metrics/{model}.json", METRICS.validate_json) or {}
+            saved = read(f"metrics/{model}.json", METRICS.validate_json) or {}
             scores = read(f"predictions/{model}/scores.json", parse_scores) or {}
-            for split in (split for split in SPLITS if split in figures):
+            for split in (split for split in SPLITS if split in saved):
                 part = only[1] if only else model, split
-                metrics[part] = figures[split]
+                metrics[part] = saved[split]
                 # In the workspace, predictions may be of another run: use those that agree with the metrics.
-                if split in scores and figures[split].items() <= scores[split].metrics.items():
+                if split in scores and saved[split].items() <= scores[split].metrics.items():
                     metrics[part] = scores[split].metrics
                     if found := read(f"predictions/{model}/{split}.csv", Predictions.parse):
                         predictions[part] = found

@@ -1,4 +1,4 @@
-"""Compare two results: which figures changed, and whether a change is more than chance."""
+"""Compare two results: which metrics changed, and whether a change is more than chance."""
 
 import json
 import math
@@ -34,7 +34,7 @@ class Results(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One figure at both revisions; None where a revision has no such figure."""
+    """One metric at both revisions; None where a revision has no such metric."""
 
     model: str
     split: str
@@ -47,7 +47,7 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The parameters that differ, by dotted key, and all figures of two revisions."""
+    """The parameters that differ, by dotted key, and all metrics of two revisions."""
 
     before: str
     after: str
@@ -75,11 +75,11 @@ class Comparison(NamedTuple):
             parts.append(
                 tabulate(changed, heads, style, floatfmt=forms, missingval="None", maxcolwidths=widths)
             )
-        parts.append(f"{len(self.metrics) - len(changed)} of {len(self.metrics)} figures did not change.")
+        parts.append(f"{len(self.metrics) - len(changed)} of {len(self.metrics)} metrics did not change.")
         return "\n\n".join(parts)
 
     def failures(self, condition: str) -> list[Change]:
-        """Return the figures that fulfil a condition: ``worse``, or a bound such as ``accuracy < 0.9``.
+        """Return the metrics that fulfil a condition: ``worse``, or a bound such as ``accuracy < 0.9``.
 
         A metric that ``after`` lacks fulfils every condition. An InputError if the text is no condition.
         """
@@ -102,7 +102,7 @@ class Comparison(NamedTuple):
 
 
 def compare(before: Results, after: Results) -> Comparison:
-    """Return every parameter that differs, and every figure of either revision."""
+    """Return every parameter that differs, and every metric of either revision."""
     params = {
         key: {"before": old, "after": new}
         for key, (old, new) in differing(before.params, after.params).items()
@@ -120,7 +120,7 @@ def compare(before: Results, after: Results) -> Comparison:
 
 
 def _verdict(before: Results, after: Results, part: Part, metric: str) -> tuple[Verdict, str]:
-    """Return the verdict on one figure and the reason: the test and its result."""
+    """Return the verdict on one metric and the reason: the test and its result."""
     split = part[1]
     old, new = (results.metrics.get(part, {}).get(metric) for results in (before, after))
     if new is None:

@@ -23,7 +23,7 @@ NONE_YET = (
 )
 MARK = (
     "The asterisk marks the best validation accuracy on the same data; of equal ones, the lower log loss. "
-    "Test figures are not used to choose."
+    "Test metrics are not used to choose."
 )
 
 
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     name: str
     commit: str  # the first seven digits of its hash; of the workspace -
     data: str  # the source, and the values of data that differ from the first experiment on this source
-    models: dict[str, dict[str, float]]  # the FIGURES of each
+    models: dict[str, dict[str, float]]  # the SHOWN metrics of each
     changed: str  # the parameters that differ from the experiment before, in words
     best: str | None = None  # the best model on this data, if this experiment has it
 
@@ -77,7 +77,7 @@ def describe(found: list[Experiment]) -> list[Row]:
 
 
 def verdicts(rows: list[Row]) -> list[str]:
-    """Return a sentence for each data: which experiment is the best and which comes next, with figures."""
+    """Return a sentence for each data: the best experiment and the next, with their metrics."""
     ranking = _ranking(rows).items()
     return [f"On {data}: {'; next is '.join(map(_sentence, ranked[:2]))}." for data, ranked in ranking]
 
@@ -126,13 +126,13 @@ def _table(rows: list[Row], *, markdown: bool) -> str:
     """Return the table: in each row a line for each model, and in a terminal as many as long texts need."""
     cells = []
     for row in rows:
-        lines = [[model, *(f"{figure:.4f}" for figure in row.models[model].values())] for model in row.models]
+        lines = [[model, *(f"{value:.4f}" for value in row.models[model].values())] for model in row.models]
         for line in lines:
             line[1] += " *" if line[0] == row.best else ""
         columns = ["\n".join(column) for column in zip(*lines, strict=True)]
         cells.append([row.commit, row.name, row.data, *columns, row.changed])
-    figures = ["validation\naccuracy", "validation\nlog loss", "test\naccuracy"]
-    heads = ["commit", "experiment", "data", "model", *figures, "changed"]
+    metrics = ["validation\naccuracy", "validation\nlog loss", "test\naccuracy"]
+    heads = ["commit", "experiment", "data", "model", *metrics, "changed"]
     if markdown:
         cells = [[cell.replace("|", r"\|").replace("\n", "<br>") for cell in line] for line in cells]
         heads = [head.replace("\n", " ") for head in heads]

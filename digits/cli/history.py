@@ -19,7 +19,7 @@ PREFIX = "experiment: "
 #: DVC's refs of experiments: refs/exps/<two digits of the start commit>/<its other digits>/<name>.
 DVC_EXPERIMENTS = "refs/exps/[0-9a-f][0-9a-f]/*/*"
 #: The metrics shown of a model. The first two decide which experiment is best; the third is only shown.
-FIGURES = {
+SHOWN = {
     "validation_accuracy": ("validation", "accuracy"),
     "validation_log_loss": ("validation", "log_loss"),
     "test_accuracy": ("test", "accuracy"),
@@ -28,12 +28,12 @@ METRICS_FILE = TypeAdapter(dict[str, dict[str, FiniteFloat]])
 
 
 class Experiment(NamedTuple):
-    """The parameters and figures of one commit, or of the workspace."""
+    """The parameters and metrics of one commit, or of the workspace."""
 
     commit: str  # its full hash, or HEAD; empty for the workspace
     name: str  # the first line of the message without the prefix, DVC's name, or workspace
     params: dict[str, Any]  # of params.yaml, by dotted key; empty if it can't be read
-    models: dict[str, dict[str, float]]  # the FIGURES of each; without a model that lacks one
+    models: dict[str, dict[str, float]]  # the SHOWN metrics of each; no model lacks one
     before: "Experiment | None" = None  # the one before; DVC's: the start commit; the workspace's: HEAD
 
     @property
@@ -62,7 +62,7 @@ class Experiment(NamedTuple):
 
 
 def read_experiments(root: Path) -> tuple[list[Experiment], int]:
-    """Return the experiments that have figures and were not run again later, and how many others there are.
+    """Return the experiments that have metrics and were not run again later, and how many others there are.
 
     The commits that led to HEAD come first, the oldest first. DVC's experiments and the workspace follow, if
     their results differ from those of all before.
@@ -118,5 +118,5 @@ def _read(commit: str, name: str, read: Callable[[str], bytes]) -> Experiment:
     for model in dict.fromkeys(key.split(".")[1] for key in params if key.startswith("train.")):
         with suppress(KeyError, OSError, ValidationError):
             metrics = METRICS_FILE.validate_json(read(f"metrics/{model}.json"))
-            models[model] = {figure: metrics[split][key] for figure, (split, key) in FIGURES.items()}
+            models[model] = {name: metrics[split][key] for name, (split, key) in SHOWN.items()}
     return Experiment(commit, name, params, models)

@@ -17,13 +17,13 @@ def main(*, root: Path = Path()) -> int:
     params = load_params(root)
     shown = [metric for metric in METRICS.values() if metric.in_git]
 
-    def figures(document: Any) -> list[str]:
+    def row(document: Any) -> list[str]:
         return [f"{document[split][metric.name]:.4f}" for split in SPLITS for metric in shown]
 
     def counts(document: Any) -> list[str]:
         return [f"{count:,} {split}" for split, count in document.items()]
 
-    rows = [[model, *read_json(root, f"metrics/{model}.json", figures)] for model in params.train]
+    rows = [[model, *read_json(root, f"metrics/{model}.json", row)] for model in params.train]
     heads = ["model", *(f"{split}\n{metric.label}" for split in SPLITS for metric in shown)]
     images = ", ".join(read_json(root, "metrics/data.json", counts))
     align = ["left", *["right"] * (len(heads) - 1)]

@@ -1,7 +1,7 @@
-"""Train with several seeds and show how much each figure depends on the seed: digits repeat
+"""Train with several seeds and show how much each metric depends on the seed: digits repeat
 
 The seed of the training sets the order of the batches, the first weights and the dropout. The data stay split
-as they are: these figures don't show how much other images would change.
+as they are: these results don't show how much other images would change.
 """
 
 import tempfile
@@ -68,13 +68,13 @@ def _runs(model: str, recipe: Recipe, seeds: int, splits: dict[str, Examples]) -
             save_tflite(train(seeded, splits["train"], splits["validation"]).model, exported)
             for split in SPLITS:
                 examples = splits[split]
-                figures = evaluate(Answers.from_logits(examples.labels, logits(exported, examples.images)))
-                print(f"{model}, seed {seed}: {split} accuracy {figures['accuracy']:.4f}", flush=True)
-                yield {"seed": seed, "split": split, **figures}
+                metrics = evaluate(Answers.from_logits(examples.labels, logits(exported, examples.images)))
+                print(f"{model}, seed {seed}: {split} accuracy {metrics['accuracy']:.4f}", flush=True)
+                yield {"seed": seed, "split": split, **metrics}
 
 
-def spread(figures: np.ndarray[Any, Any]) -> dict[str, Any]:
+def spread(values: np.ndarray[Any, Any]) -> dict[str, Any]:
     """Return mean, the sample's deviation and the mean's 95 % interval of two or more values ``[seeds]``."""
-    low, high = mean_interval(figures)
-    mean, deviation = float(figures.mean()), float(figures.std(ddof=1))
-    return {"mean": mean, "deviation": deviation, "low": low, "high": high, "seeds": len(figures)}
+    low, high = mean_interval(values)
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    return {"mean": mean, "deviation": deviation, "low": low, "high": high, "seeds": len(values)}

@@ -78,7 +78,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float
     for key, (was, now) in differing(flat(old), flat(new)).items():
         if isinstance(was, list) and isinstance(now, list):
             was, now = sorted({*was} - {*now}), sorted({*now} - {*was})
-        figures = isinstance(was, float) and isinstance(now, float)
-        if not (figures and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance)):
+        numbers = isinstance(was, float) and isinstance(now, float)
+        if not (numbers and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance)):
             lines.append(f"{key}: {was} → {now}")
     return lines

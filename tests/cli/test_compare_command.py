@@ -184,7 +184,7 @@ def test_a_project_in_a_folder_of_a_larger_repository(
     commit(tmp_path, "import")
     assert run("HEAD", "workspace", folder, "worse", style="table") == 0
     # 6 metrics × 2 splits: DVC's cache has all metrics of both.
-    assert "No parameter changed.\n\n12 of 12 figures did not change." in capsys.readouterr().out
+    assert "No parameter changed.\n\n12 of 12 metrics did not change." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_each_experiment_says_what_it_changed(root: Path, capsys: pytest.Capture
             "data source mnist → digits; dnn dropout 0.3 → none, units [5, 4] → none",
         ),
     ]
-    # Of equal accuracies the lower log loss, of equal log losses the first; test figures don't count.
+    # Of equal accuracies the lower log loss, of equal log losses the first; test metrics don't count.
     assert [row["best"] for row in rows] == [None, "dnn", None, "linear"]
     assert rows[1]["commit"] == git(root, "rev-parse", "HEAD~2")[:7]
     assert rows[1]["models"]["dnn"] == {

@@ -50,11 +50,11 @@ def _front_matter(model: Model, results: Results, of_digits: bool) -> str:
     """Return the metadata that the Hub reads, as YAML; https://github.com/huggingface/hub-docs/blob/main/modelcard.md."""
     metrics = model.scores["test"].metrics
     dataset = {"name": results.source.title, "type": results.params["data.source"], "split": "test"}
-    figures = [
+    values = [
         {"type": "accuracy", "value": metrics["accuracy"]},
         {"type": "f1", "name": "macro F1", "value": metrics["macro_f1"]},
     ]
-    result = {"task": {"type": "image-classification"}, "dataset": dataset, "metrics": figures}
+    result = {"task": {"type": "image-classification"}, "dataset": dataset, "metrics": values}
     document = {
         "library_name": "keras",
         **_licence(results.source),

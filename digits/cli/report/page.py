@@ -12,7 +12,7 @@ import numpy as np
 
 from digits.cli.experiments import MARK, Row, describe, verdicts
 from digits.cli.git import check_owner, git
-from digits.cli.history import FIGURES, read_experiments
+from digits.cli.history import SHOWN, read_experiments
 from digits.cli.output import check_page
 from digits.cli.report.card import write_cards
 from digits.cli.report.network import OPERATIONS, load_network
@@ -93,7 +93,7 @@ def page(results: Results, root: Path) -> str:
         experiment_params=[experiment.params for experiment in history],
         lowest=_lowest(rows),
         experiment_models=list(dict.fromkeys(model for row in rows for model in row.models)),
-        experiment_figures=list(FIGURES),
+        experiment_metrics=list(SHOWN),
         experiment_notes=[MARK, *verdicts(rows)],
         left_out=left_out,
         sweeps=list(sweeps(root)),

@@ -20,7 +20,7 @@ def environment(**options: Any) -> Environment:
     """Jinja2 for this package's templates; ``options`` are :class:`jinja2.Environment`'s."""
     options |= {"undefined": StrictUndefined, "keep_trailing_newline": True}
     jinja = Environment(loader=PackageLoader("digits.cli.report"), **options)  # noqa: S701  # callers escape
-    jinja.filters |= {"figure": "{:.4f}".format, "thousands": "{:,}".format, "words": words}
+    jinja.filters |= {"decimals": "{:.4f}".format, "thousands": "{:,}".format, "words": words}
     return jinja
 
 

@@ -27,7 +27,7 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from digits.cli.output import show
-from digits.cli.sweep.results import EMPTY, FIGURES, PACKAGE, Results, Trial, versions
+from digits.cli.sweep.results import EMPTY, METRICS, PACKAGE, Results, Trial, versions
 from digits.cli.sweep.search import from_optuna, optuna_search
 from digits.core.errors import InputError
 from digits.core.examples import Examples
@@ -135,7 +135,7 @@ def run_trial(config: Trial, results: Results, splits: Splits, report: Any = tun
         row: Trial = {"state": state, "seconds": round(time.monotonic() - start, 2), **more}
         row["last_period"] = max((period.period for period in last.values()), default=0)
         row["worker"] = f"{ray.util.get_node_ip_address()}:{os.getpid()}"
-        for name in FIGURES if state != "failed" else ():
+        for name in METRICS if state != "failed" else ():
             row[name] = round(mean(map(attrgetter(name.replace("_", ".", 1)), last.values())), 6)
         report({"row": row, "objective": results.objective(row), "period": row["last_period"]})
 

@@ -19,11 +19,11 @@ from digits.evaluate.environment import fingerprint
 
 FOLDER = Path("metrics/sweeps")
 PACKAGE = Path(__file__).parents[2]
-#: The figures of a trial after its last period, means over the seeds.
-FIGURES = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
+#: The metrics of a trial after its last period, means over the seeds.
+METRICS = ("validation_log_loss", "validation_accuracy", "train_log_loss", "train_accuracy")
 Trial = dict[str, Any]  # a row of trials.csv; its state is complete, stopped or failed
 #: The columns of trials.csv before those of the parameters, with the values that stand for none.
-EMPTY: Trial = {"trial": 0, "state": "", **dict.fromkeys(FIGURES, nan), "last_period": 0, "seconds": 0.0}
+EMPTY: Trial = {"trial": 0, "state": "", **dict.fromkeys(METRICS, nan), "last_period": 0, "seconds": 0.0}
 EMPTY |= {"worker": "", "weights_sha256": "", "reason": ""}
 
 
@@ -69,13 +69,13 @@ class Results(BaseModel):
     def write(self) -> None:
         """Write summary.json and trials.csv."""
         space = self.sweep.space
-        best = self.best and {key: self.best[key] for key in ("trial", *FIGURES, *space)}
+        best = self.best and {key: self.best[key] for key in ("trial", *METRICS, *space)}
         write_json(self.folder / "summary.json", {"counts": self.counts, "best": best} | self.model_dump())
         rows = ([trial[k] for k in EMPTY] + [json.dumps(trial[k]) for k in space] for trial in self.trials)
         write_csv(self.folder / "trials.csv", [*EMPTY, *space], rows)
 
     def line(self, trial: Trial) -> str:
-        says = trial["reason"] or ", ".join(f"{name} {trial[name]:.4f}" for name in FIGURES[:2])
+        says = trial["reason"] or ", ".join(f"{name} {trial[name]:.4f}" for name in METRICS[:2])
         return f"trial {trial['trial']}, {trial['state']}: {says}; {self.searched(trial)}"
 
     def searched(self, trial: Trial) -> dict[str, Any]:

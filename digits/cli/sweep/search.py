@@ -46,6 +46,8 @@ def draw(results: Results) -> None:
     for trial in ended:
         point, value = _point(results, trial), results.objective(trial)
         study.add_trial(optuna.create_trial(params=point, distributions=_space(results), value=value))
+    # Optuna counts from 0, and doesn't know of the failed trials.
+    names = dict(enumerate(str(trial["trial"]) for trial in ended))
     kinds: Any = {"history": plots.plot_optimization_history}
     if len(ended) >= LEAST_FOR_IMPORTANCE and len(set(map(results.objective, ended))) > 1:
         results.importance = optuna.importance.get_param_importances(study)
@@ -55,8 +57,10 @@ def draw(results: Results) -> None:
         pyplot.rcParams.update({"figure.dpi": 150, "figure.figsize": (8, 5)})
         for kind, plot in kinds.items():
             figure = plot(study, target_name=f"{results.sweep.objective} of {len(ended)} trials").figure
-            if kind == "history" and results.sweep.mode == "min":
-                figure.axes[0].set_yscale("log")
+            if kind == "history":
+                figure.axes[0].xaxis.set_major_formatter(lambda place, _: names.get(place, ""))
+                if results.sweep.mode == "min":
+                    figure.axes[0].set_yscale("log")
             figure.savefig(results.folder / f"{kind}.png", bbox_inches="tight", metadata={"Software": None})
         pyplot.close("all")
 
