@@ -1,4 +1,4 @@
-"""Count how well `digits predict` reads each kind of photo: python -m benchmarks.photos models/dnn
+"""Count how well `digits predict` reads each kind of photo: python -m benchmarks.photos [models/dnn]
 
 Draws MNIST's test digits as 100 photos of each kind, and counts the right and the wrong answers, without and
 with a warning. The model is that of `make mnist RECIPE=quick`.
@@ -106,4 +106,4 @@ def main(model: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(*sys.argv[1:] or ["models/dnn"]))

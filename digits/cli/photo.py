@@ -47,6 +47,27 @@ class Written(NamedTuple):
     weight: float
 
 
+class Pieces(NamedTuple):
+    """The connected pieces of ink on a picture; all but ``labels`` have a value for each, ``[pieces]``.
+
+    Attributes:
+        labels: of each pixel the number of its piece, ``[height, width]``; 0 where there is no ink.
+        left, top, right, bottom: the boxes that hold the pieces.
+        extent: the longer side of each box.
+        at_edge: whether a piece touches the picture's edge.
+        weight: how much ink there is, to compare with others.
+    """
+
+    labels: NDArray[np.int32]
+    left: NDArray[np.intp]
+    top: NDArray[np.intp]
+    right: NDArray[np.intp]
+    bottom: NDArray[np.intp]
+    extent: NDArray[np.intp]
+    at_edge: Mask
+    weight: NDArray[Any]
+
+
 def find(picture: Image.Image) -> Written | None:
     """Return what is written largest on a picture, or None for a blank one."""
     channels, (dark, light) = _channels(picture)
@@ -143,13 +164,30 @@ def _written(ink: Values, noise: float) -> Written | None:
     threshold = max(INK * most, 4 * noise)
     if most < max(PAPER, threshold):
         return None
-    lines = _lines(ink > 0.6 * threshold)
-    mask = (ink > threshold) & ~lines
+    mask = (ink > threshold) & ~_lines(ink > 0.6 * threshold)
     if not mask.any():
         return None
-    labels = _pieces(mask)
+    pieces = _measure(ink, _label(mask))
+    main = int(pieces.weight.argmax())
+    if pieces.weight[main] == 0 or pieces.extent[main] < 2 + 0.02 * max(mask.shape):
+        return None
+    part, warnings = _belonging(pieces, main)
+    mask = part[pieces.labels]
+    full = float(np.percentile(ink[mask], 95))
+    if full < PAPER:
+        return None
+    near = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(5)), bool)
+    ink = np.where(near, np.minimum(ink / full, 1), 0)
+    mask &= ink > INK
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return Written(ink[box[1] : box[3], box[0] : box[2]], box, "", warnings, float(pieces.weight[main]))
+
+
+def _measure(ink: Values, labels: NDArray[np.int32]) -> Pieces:
+    """Return box and weight of each piece; a frame weighs nothing, what touches the edge less."""
     ys, xs = np.nonzero(labels)
-    which, count, (height, width) = labels[ys, xs], int(labels.max()) + 1, mask.shape
+    which, count, (height, width) = labels[ys, xs], int(labels.max()) + 1, labels.shape
     left, top = np.full(count, width), np.full(count, height)
     right, bottom = np.zeros(count, int), np.zeros(count, int)
     np.minimum.at(left, which, xs)
@@ -159,34 +197,30 @@ def _written(ink: Values, noise: float) -> Written | None:
     extent = np.maximum(right - left, bottom - top)
     at_edge = (left == 0) | (top == 0) | (right == width) | (bottom == height)
     weight = np.bincount(which, ink[ys, xs] ** 2, minlength=count) * np.where(at_edge, 0.3, 1)
-    for k in np.flatnonzero(extent > 0.2 * max(mask.shape)):
+    for k in np.flatnonzero(extent > 0.2 * max(labels.shape)):
         piece = labels[top[k] : bottom[k], left[k] : right[k]] == k
         y, x = (side // 5 for side in piece.shape)
         if _coverage(piece) > 0.9 and piece[y : len(piece) - y, x : piece.shape[1] - x].mean() < 0.05:
-            weight[k] = 0  # a frame
-    main = int(weight.argmax())
-    if weight[main] == 0 or extent[main] < 2 + 0.02 * max(mask.shape):
-        return None
+            weight[k] = 0
+    return Pieces(labels, left, top, right, bottom, extent, at_edge, weight)
+
+
+def _belonging(pieces: Pieces, main: int) -> tuple[Mask, tuple[str, ...]]:
+    """Return which pieces belong to the digit with the piece ``main``, and why it may not be whole."""
+    left, top, right, bottom, extent = pieces[1:6]
     share = extent / extent[main]
     beside = np.maximum(left - right[main], left[main] - right) / extent[main]
     gap = np.maximum(beside, np.maximum(top - bottom[main], top[main] - bottom) / extent[main])
-    counts = (weight > 0) & (share > 0.12)
-    part = counts & ~at_edge & (gap < 0.15) & ((beside < 0) | (share < 0.5) | (gap < 0.05))
+    counts = (pieces.weight > 0) & (share > 0.12)
+    part = counts & ~pieces.at_edge & (gap < 0.15) & ((beside < 0) | (share < 0.5) | (gap < 0.05))
     part[main] = True
-    other = counts & ~part & (share > 0.4) & (weight > 0.2 * weight[main])
-    edges, others = at_edge[main] or (other & at_edge).any(), int((other & ~at_edge).sum())
-    warnings = ["ink touches the picture's edge"] if edges else []
-    warnings += [f"{1 + others} things are written"] if others else []
-    mask = part[labels]
-    full = float(np.percentile(ink[mask], 95))
-    if full < PAPER:
-        return None
-    near = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(5)), bool)
-    ink = np.where(near, np.minimum(ink / full, 1), 0)
-    mask &= ink > INK
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    return Written(ink[box[1] : box[3], box[0] : box[2]], box, "", tuple(warnings), float(weight[main]))
+    other = counts & ~part & (share > 0.4) & (pieces.weight > 0.2 * pieces.weight[main])
+    warnings = []
+    if pieces.at_edge[main] or (other & pieces.at_edge).any():
+        warnings.append("ink touches the picture's edge")
+    if others := int((other & ~pieces.at_edge).sum()):
+        warnings.append(f"{1 + others} things are written")
+    return part, tuple(warnings)
 
 
 def _lines(mask: Mask) -> Mask:
@@ -236,7 +270,7 @@ def _runs(mask: Mask) -> NDArray[np.intp]:
     return runs
 
 
-def _pieces(mask: Mask) -> NDArray[np.int32]:
+def _label(mask: Mask) -> NDArray[np.int32]:
     """Number the connected pieces of a mask from 1; gaps of a pixel or two connect."""
     step = 2 if max(mask.shape) > 100 else 1
     grown = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(3)).reduce(step), bool)
