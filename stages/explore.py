@@ -1,4 +1,4 @@
-"""Summarise and draw the training and validation data: python -m stages.explore"""
+"""Summarize and draw the training and validation data: python -m stages.explore"""
 
 from pathlib import Path
 

@@ -10,6 +10,7 @@ import scipy
 from tabulate import tabulate
 
 from digits.cli.flattening import differing
+from digits.cli.output import words
 from digits.cli.significance import SIGNIFICANT, mcnemar, paired_bootstrap
 from digits.core.errors import InputError
 from digits.core.predictions import Predictions
@@ -64,7 +65,7 @@ class Comparison(NamedTuple):
         changed = [change for change in self.metrics if change.verdict != "no change"]
         parts = [f"{self.before} → {self.after}", "No parameter changed."]
         if self.params:
-            rows = [(key, *map(str, values.values())) for key, values in self.params.items()]
+            rows = [(key, *map(words, values.values())) for key, values in self.params.items()]
             widths = None if markdown else [None, 30, 30]  # Markdown's rows are one line
             heads = ["parameter", "before", "after"]
             parts[1] = tabulate(rows, heads, style, disable_numparse=True, maxcolwidths=widths)
@@ -73,9 +74,10 @@ class Comparison(NamedTuple):
             widths = None if markdown else [*[None] * 7, 22]
             forms = ("", "", "", ".4f", ".4f", "+.4f", "", "")
             parts.append(
-                tabulate(changed, heads, style, floatfmt=forms, missingval="None", maxcolwidths=widths)
+                tabulate(changed, heads, style, floatfmt=forms, missingval="none", maxcolwidths=widths)
             )
-        parts.append(f"{len(self.metrics) - len(changed)} of {len(self.metrics)} metrics did not change.")
+        if same := len(self.metrics) - len(changed):
+            parts.append(f"{same} of {len(self.metrics)} metrics did not change.")
         return "\n\n".join(parts)
 
     def failures(self, condition: str) -> list[Change]:
@@ -128,7 +130,7 @@ def _verdict(before: Results, after: Results, part: Part, metric: str) -> tuple[
     if old is None:
         return "not tested", f"not in {before.name}"
     if before.data.get(split) != after.data.get(split):
-        return "other data", f"the {split} splits hold other images"
+        return "other data", "other images"
     if math.isclose(old, new, rel_tol=ROUNDING, abs_tol=ROUNDING):
         return "no change", ""
     if metric not in ("accuracy", "log_loss_of_predicted_classes", "log_loss"):

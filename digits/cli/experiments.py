@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from digits.cli.git import FETCH_ALL, check_owner, git, is_shallow, lacks_files
 from digits.cli.history import Experiment, read_experiments
-from digits.cli.output import show
+from digits.cli.output import show, words
 from digits.core.errors import InputError
 
 #: Columns of a terminal that the notes fit into.
@@ -147,7 +147,7 @@ def _data(experiment: Experiment, found: list[Experiment]) -> str:
     first = next(other.params for other in found if other.params.get("data.source") == source)
     own = {key: value for key, value in experiment.params.items() if key.startswith("data.")}
     differing = {key[len("data.") :]: value for key, value in own.items() if first.get(key) != value}
-    named = (f"{key.replace('_', ' ')} {_words(value)}" for key, value in differing.items())
+    named = (f"{key.replace('_', ' ')} {_short(value)}" for key, value in differing.items())
     return ", ".join([str(source), *named])
 
 
@@ -157,17 +157,17 @@ def _changed(experiment: Experiment, above: Experiment | None) -> str:
         return "the first"
     sections: dict[str, list[str]] = {}
     for key, (old, new) in experiment.changed.items():
+        if key.startswith("data.") and key != "data.source" and "data.source" in experiment.changed:
+            continue  # the column data has it
         section, _, name = key.removeprefix("train.").partition(".")
-        sections.setdefault(section, []).append(f"{name} {_words(old)} → {_words(new)}")
+        sections.setdefault(section, []).append(f"{name} {_short(old)} → {_short(new)}")
     for texts in sections.values():
         if len(texts) > NAMED + 1:  # dvc params diff names all
             texts[NAMED:] = [f"{len(texts) - NAMED} more"]
-    words = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
+    text = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
     is_above = above is not None and above.commit == experiment.before.commit
-    return ("" if is_above else f"against {experiment.before.name}: ") + (words or "no parameter")
+    return ("" if is_above else f"against {experiment.before.name}: ") + (text or "no parameter")
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_words, value))}]"
-    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else words(value)

@@ -1,7 +1,8 @@
-"""Print text that may hold names from files; check where a page is written."""
+"""Print text that may hold names from files; put values into words; check where a page is written."""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from digits.core.errors import InputError, printable
 
@@ -9,6 +10,13 @@ from digits.core.errors import InputError, printable
 def show(text: str) -> None:
     """Print text that may hold names from files; on a terminal, escape control characters."""
     print(printable(text) if sys.stdout.isatty() else text, flush=True)
+
+
+def words(value: Any) -> str:
+    """A parameter as params.yaml has it; ``none`` for null, and for one that isn't there."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(words, value))}]"
+    return "none" if value is None else str(value)
 
 
 def check_page(path: Path) -> None:

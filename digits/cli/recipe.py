@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.events import AliasEvent
 
 from digits.cli.flattening import differing, flat
-from digits.cli.output import show
+from digits.cli.output import show, words
 from digits.core.errors import InputError
 from digits.core.files import replacing
 from digits.core.params import FILE, Params, load_params
@@ -97,7 +97,7 @@ def write_and_show(document: Any, root: Path, *, title: str | None = None) -> No
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return a line for each key that differs."""
-    return [f"{key} {old} → {new}" for key, (old, new) in differing(before, after).items()]
+    return [f"{key} {words(old)} → {words(new)}" for key, (old, new) in differing(before, after).items()]
 
 
 def _first_line(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from digits.cli.flattening import differing, flat, recorded_hashes
 from digits.cli.git import check_owner, git
 from digits.cli.json_files import read_json
-from digits.cli.output import show
+from digits.cli.output import show, words
 from digits.core.errors import InputError
 from digits.core.yaml_files import read_mapping
 from digits.evaluate.environment import FILE, fingerprint
@@ -80,5 +80,5 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float
             was, now = sorted({*was} - {*now}), sorted({*now} - {*was})
         numbers = isinstance(was, float) and isinstance(now, float)
         if not (numbers and math.isclose(was, now, rel_tol=tolerance, abs_tol=tolerance)):
-            lines.append(f"{key}: {was} → {now}")
+            lines.append(f"{key}: {words(was)} → {words(now)}")
     return lines

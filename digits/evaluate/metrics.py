@@ -122,7 +122,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric(accuracy, "accuracy", "share of right answers; 1 is best", higher_is_better=True, in_git=True),
-        Metric(log_loss, "log loss", "the loss that training minimises; 0 is best", in_git=True),
+        Metric(log_loss, "log loss", "the loss that training minimizes; 0 is best", in_git=True),
         Metric(macro_f1, "macro F1", "mean F1 of the classes; 1 is best", higher_is_better=True),
         Metric(
             log_loss_of_predicted_classes,

@@ -47,7 +47,7 @@ def measure(
     """Measure the units of a first layer, weights ``[height, width, units]``, on images.
 
     Only pixels with ink in one image at least are looked at: the others get no gradient, so their
-    weights are still what the initialiser drew, and say nothing about what was learnt.
+    weights are still what the initializer drew, and say nothing about what was learnt.
     """
     inked = np.asarray(images.any(axis=0))
     with threadpool_limits(1):  # sums are added up in one order however many cores there are

@@ -98,5 +98,5 @@ def test_failures_within_the_tolerance(new: dict[str, str], new_metrics: dict[st
 def test_differences_by_key() -> None:
     old = {"packages": {"numpy": "1", "keras": "3"}, "flags": ["avx", "fma"], "same": 1}
     new = {"packages": {"numpy": "2"}, "flags": ["fma", "sse"], "same": 1}
-    lines = ["packages.numpy: 1 → 2", "packages.keras: 3 → None", "flags: ['avx'] → ['sse']"]
+    lines = ["packages.numpy: 1 → 2", "packages.keras: 3 → none", "flags: [avx] → [sse]"]
     assert verify.differences(old, new) == lines
