@@ -4,13 +4,13 @@ import json
 import textwrap
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tabulate import tabulate
 
 from digits.cli.git import FETCH_ALL, check_owner, git, is_shallow, lacks_files
 from digits.cli.history import Experiment, read_experiments
-from digits.cli.output import show, words
+from digits.cli.output import rounded, show
 from digits.core.errors import InputError
 
 #: Columns of a terminal that the notes fit into.
@@ -147,7 +147,7 @@ def _data(experiment: Experiment, found: list[Experiment]) -> str:
     first = next(other.params for other in found if other.params.get("data.source") == source)
     own = {key: value for key, value in experiment.params.items() if key.startswith("data.")}
     differing = {key[len("data.") :]: value for key, value in own.items() if first.get(key) != value}
-    named = (f"{key.replace('_', ' ')} {_short(value)}" for key, value in differing.items())
+    named = (f"{key.replace('_', ' ')} {rounded(value)}" for key, value in differing.items())
     return ", ".join([str(source), *named])
 
 
@@ -160,14 +160,10 @@ def _changed(experiment: Experiment, above: Experiment | None) -> str:
         if key.startswith("data.") and key != "data.source" and "data.source" in experiment.changed:
             continue  # the column data has it
         section, _, name = key.removeprefix("train.").partition(".")
-        sections.setdefault(section, []).append(f"{name} {_short(old)} → {_short(new)}")
+        sections.setdefault(section, []).append(f"{name} {rounded(old)} → {rounded(new)}")
     for texts in sections.values():
         if len(texts) > NAMED + 1:  # dvc params diff names all
             texts[NAMED:] = [f"{len(texts) - NAMED} more"]
     text = "; ".join(f"{section} {', '.join(texts)}" for section, texts in sections.items())
     is_above = above is not None and above.commit == experiment.before.commit
     return ("" if is_above else f"against {experiment.before.name}: ") + (text or "no parameter")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else words(value)

@@ -19,6 +19,11 @@ def words(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+def rounded(value: Any) -> str:
+    """A parameter in words, with four digits of a number that isn't whole."""
+    return f"{value:.4g}" if isinstance(value, float) else words(value)
+
+
 def check_page(path: Path) -> None:
     """Raise an InputError if ``path`` is a file that is no HTML page, so that it isn't overwritten."""
     if path.is_file() and b"<html" not in path.read_bytes()[:100].lower():

@@ -14,6 +14,8 @@ from PIL import Image, ImageDraw, ImageFilter
 INK = 0.2
 #: Smaller differences than this, of 255, are paper, not ink.
 PAPER = 20
+#: A piece smaller than this share of what is written, or of the frame around it, is dust.
+DUST = 0.12
 #: Longest side of the picture that is looked at, in pixels: that of the page's canvas.
 SIDE = 280
 #: The background is measured on a picture reduced to GRID pixels at most, with a window of this share of it.
@@ -185,7 +187,7 @@ def _written(ink: Values, noise: float) -> Written | None:
 
 
 def _measure(ink: Values, labels: NDArray[np.int32]) -> Pieces:
-    """Return box and weight of each piece; a frame weighs nothing, what touches the edge less."""
+    """Return box and weight of each piece; a frame around another weighs nothing, one at the edge less."""
     ys, xs = np.nonzero(labels)
     which, count, (height, width) = labels[ys, xs], int(labels.max()) + 1, labels.shape
     left, top = np.full(count, width), np.full(count, height)
@@ -200,7 +202,9 @@ def _measure(ink: Values, labels: NDArray[np.int32]) -> Pieces:
     for k in np.flatnonzero(extent > 0.2 * max(labels.shape)):
         piece = labels[top[k] : bottom[k], left[k] : right[k]] == k
         y, x = (side // 5 for side in piece.shape)
-        if _coverage(piece) > 0.9 and piece[y : len(piece) - y, x : piece.shape[1] - x].mean() < 0.05:
+        empty = piece[y : len(piece) - y, x : piece.shape[1] - x].mean() < 0.05
+        within = (left >= left[k]) & (top >= top[k]) & (right <= right[k]) & (bottom <= bottom[k])
+        if _coverage(piece) > 0.9 and empty and (extent[within] > DUST * extent[k]).sum() > 1:
             weight[k] = 0
     return Pieces(labels, left, top, right, bottom, extent, at_edge, weight)
 
@@ -211,7 +215,7 @@ def _belonging(pieces: Pieces, main: int) -> tuple[Mask, tuple[str, ...]]:
     share = extent / extent[main]
     beside = np.maximum(left - right[main], left[main] - right) / extent[main]
     gap = np.maximum(beside, np.maximum(top - bottom[main], top[main] - bottom) / extent[main])
-    counts = (pieces.weight > 0) & (share > 0.12)
+    counts = (pieces.weight > 0) & (share > DUST)
     part = counts & ~pieces.at_edge & (gap < 0.15) & ((beside < 0) | (share < 0.5) | (gap < 0.05))
     part[main] = True
     other = counts & ~part & (share > 0.4) & (pieces.weight > 0.2 * pieces.weight[main])

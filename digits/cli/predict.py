@@ -24,7 +24,9 @@ from digits.core.pictures import dark_on_white
 from digits.evaluate.inference import logits
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+A_PICTURE = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 STDIN = "-"
+ONE_TRAINING = "Take both files from the same training"
 #: A larger picture is refused before it is unpacked.
 MOST_PIXELS = 50_000_000
 #: An answer of a lower probability gets a warning.
@@ -78,17 +80,7 @@ def main(
     Raises:
         InputError: there is no such model, or no picture to look at.
     """
-    file = model if isinstance(model, Path) else root / "models" / model / "model.tflite"
-    settings = file.with_name("input.json")
-    for path, expected, fix in (
-        (file, "a trained model", "Check the path"),
-        (settings, f"it beside {file.name}", f"Copy it from the folder that {file.name} came from"),
-    ):
-        if not path.is_file():
-            do = fix if isinstance(model, Path) else MAKE_RUN
-            raise InputError(path, f"no such file, expected {expected}", do)
-    if isinstance(model, str):
-        warn(outdated_model(model, root))
+    file, settings = _model_files(model, root)
     model_input = ModelInput.load(settings)
     found = list(_pictures(names, model_input.class_names))
     predictions, skipped, problems = [], [], []
@@ -118,9 +110,27 @@ def main(
             right = sum(each.label == each.actual for each in known)
             print(f"correct: {right} of {len(known)}, {right / len(known):.1%}", file=sys.stderr)
     elif not problems:
-        nothing = f"found no picture, expected {' or '.join(FORMATS)}"
+        nothing = f"found no picture, expected {A_PICTURE}"
         raise InputError(", ".join(names), nothing, "Name other files")
     return 1 if problems else 0
+
+
+def _model_files(model: str | Path, root: Path) -> tuple[Path, Path]:
+    """Return the paths of a network and its input.json; an InputError if one is missing."""
+    if isinstance(model, Path):
+        file, fix = model, "Check the path"
+    else:
+        trained = sorted(path.parent.name for path in root.glob("models/*/model.tflite"))
+        file = root / "models" / model / "model.tflite"
+        fix = f"Run `make run`, or name one of {', '.join(trained)}" if trained else MAKE_RUN
+    if not file.is_file():
+        raise InputError(file, "no such file, expected a trained model", fix)
+    if isinstance(model, str):
+        warn(outdated_model(model, root))
+    settings = file.with_name("input.json")
+    if not settings.is_file():
+        raise InputError(settings, f"no such file, expected it beside {file.name}", ONE_TRAINING)
+    return file, settings
 
 
 def predict(name: str, model_input: ModelInput, model: Path) -> Prediction:
@@ -135,7 +145,7 @@ def predict(name: str, model_input: ModelInput, model: Path) -> Prediction:
     scores = logits(model, framed.image[None])[0].astype(np.float64)
     if scores.shape != (len(model_input.class_names),):
         problem = f"it names {len(model_input.class_names)} classes, but the network has {scores.size}"
-        raise InputError(model.with_name("input.json"), problem, "Take both files from the same training")
+        raise InputError(model.with_name("input.json"), problem, ONE_TRAINING)
     powers = np.exp(scores - scores.max())  # SciPy's softmax takes longer to import than all the rest
     named = dict(zip(model_input.class_names, (powers / powers.sum()).tolist(), strict=True))
     label = max(named, key=lambda name: named[name])
@@ -176,7 +186,7 @@ def read_picture(name: str) -> Image.Image:
         problem = f"too many pixels, expected at most {MOST_PIXELS // 10**6} million"
         raise InputError(name, problem, "Scale it down") from None
     except UnidentifiedImageError:
-        problem = f"not a picture, expected {' or '.join(FORMATS)}"
+        problem = f"not a picture, expected {A_PICTURE}"
         raise NoPictureError(name, problem, "Save it as PNG") from None
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
         raise InputError(name, f"a damaged picture ({error})", "Save it again") from None

@@ -237,7 +237,7 @@ def _picture(path: Path, height: int, width: int) -> NDArray[np.uint8]:
             return np.asarray(grey(picture))
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
         problem = f"expected a PNG, JPEG or BMP picture of {height} × {width} pixels (source.yaml): {error}"
-        raise InputError(path, problem, "Save it again, or remove it") from None
+        raise InputError(path, problem, "Save it as such a picture, or remove it") from None
 
 
 def _checked(source: Source, x: NDArray[Any], y: NDArray[Any], images: str, labels: str) -> Arrays:

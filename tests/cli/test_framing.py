@@ -120,6 +120,13 @@ def test_a_photo_is_framed_as_a_drawing(photo: str) -> None:
     assert np.corrcoef(found.image.ravel(), framed(Image.fromarray(seven())).ravel())[0, 1] > 0.95
 
 
+def test_a_square_around_nothing_is_read_itself() -> None:
+    square = np.where((EDGE > 60) & (EDGE < 70), 20, 240)
+    found = frame(Image.fromarray(np.where(EDGE < 15, 60, square).astype(np.uint8)), MODEL_INPUT)
+    assert found is not None
+    assert found.note.startswith("dark on light; ink of 78 × 78")
+
+
 @pytest.mark.parametrize(
     ("picture", "warning"),
     [

@@ -135,7 +135,7 @@ def test_bad_pictures_are_reported(root: Path) -> None:
     for name, piece in {
         "animated.png": "expected one picture, found 2",
         "blank.png": "the picture is blank, expected ink",
-        "picture.ico": "not a picture, expected PNG or JPEG or BMP or GIF",
+        "picture.ico": "not a picture, expected PNG, JPEG, BMP, GIF",
         "vast.png": "too many pixels, expected at most 50 million",
         "large.png": "too many pixels, expected at most 50 million",
         "nothing.png": "not a picture",

@@ -74,6 +74,9 @@ class Sweep(Section):
 def load_sweep(name: str, params: Params, root: Path) -> Sweep:
     """Load sweeps/<name>.yaml; an InputError if a choice, or an end of a range, is no valid value."""
     path = Path("sweeps", f"{name}.yaml")
+    if not (root / path).is_file():
+        known = ", ".join(sorted(file.stem for file in (root / "sweeps").glob("*.yaml")))
+        raise InputError(path, "no such file", f"Name one of {known}, or write that file")
     sweep = validated(Sweep, read_mapping(root / path), path=path)
     base = params.recipe(sweep.model)
     for key, dimension in sweep.space.items():

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from digits.cli.flattening import flat
+from digits.cli.output import rounded
 from digits.cli.sweep.definition import Sweep
 from digits.core.errors import InputError, excerpt
 from digits.core.files import read_csv, write_csv, write_json
@@ -54,6 +55,10 @@ class Results(BaseModel):
     @classmethod
     def load(cls, folder: Path) -> "Results":
         """Read what :meth:`write` wrote; a missing or damaged file raises an InputError."""
+        if not folder.is_dir():
+            raise InputError(
+                folder, "there are no results of this sweep", f"Run `digits sweep run {folder.name}`"
+            )
         try:
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
             types: dict[str, Any] = {name: type(value) for name, value in EMPTY.items()}
@@ -75,8 +80,9 @@ class Results(BaseModel):
         write_csv(self.folder / "trials.csv", [*EMPTY, *space], rows)
 
     def line(self, trial: Trial) -> str:
-        says = trial["reason"] or ", ".join(f"{name} {trial[name]:.4f}" for name in METRICS[:2])
-        return f"trial {trial['trial']}, {trial['state']}: {says}; {self.searched(trial)}"
+        metrics = ", ".join(f"{name.replace('_', ' ')} {trial[name]:.4f}" for name in METRICS[:2])
+        searched = ", ".join(f"{key} {rounded(value)}" for key, value in self.searched(trial).items())
+        return f"trial {trial['trial']}, {trial['state']}: {trial['reason'] or metrics}; {searched}"
 
     def searched(self, trial: Trial) -> dict[str, Any]:
         """Return the trial's values of the searched parameters."""
