@@ -148,7 +148,7 @@ def _data(experiment: Experiment, found: list[Experiment]) -> str:
     own = {key: value for key, value in experiment.params.items() if key.startswith("data.")}
     differing = {key[len("data.") :]: value for key, value in own.items() if first.get(key) != value}
     named = (f"{key.replace('_', ' ')} {rounded(value)}" for key, value in differing.items())
-    return ", ".join([str(source), *named])
+    return ", ".join([str(source), *named]).replace("rows none", "all rows")
 
 
 def _changed(experiment: Experiment, above: Experiment | None) -> str:

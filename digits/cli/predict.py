@@ -31,6 +31,8 @@ ONE_TRAINING = "Take both files from the same training"
 MOST_PIXELS = 50_000_000
 #: An answer of a lower probability gets a warning.
 SURE = 0.8
+#: On smaller images, pictures are misread more often than test images, without a warning.
+FEW_PIXELS = 16
 #: With more classes than these, the table shows the answer's probability alone.
 MOST_CLASSES = 10
 #: Letters of a picture's name that the table has room for.
@@ -82,6 +84,8 @@ def main(
     """
     file, settings = _model_files(model, root)
     model_input = ModelInput.load(settings)
+    if seen and seen.exists() and not seen.is_dir():
+        raise InputError(f"--show {seen}", "this is a file, expected a folder", "Name another")
     found = list(_pictures(names, model_input.class_names))
     predictions, skipped, problems = [], [], []
     for name, actual in tqdm(found, unit="image", disable=None if len(found) > 1 else True):
@@ -103,6 +107,12 @@ def main(
     if skipped:
         count, first = f"{len(skipped)} file(s) that hold no picture", skipped[0]
         print(f"note: skipped {count}, the first is {first}", file=sys.stderr)
+    if predictions and min(model_input.height, model_input.width) < FEW_PIXELS:
+        size = f"{model_input.width} × {model_input.height} pixels"
+        print(
+            f"note: {file.parent.name} sees {size}: expect more mistakes than on its test images",
+            file=sys.stderr,
+        )
     if predictions:
         show(STYLES[style](predictions).removesuffix("\n"))
         known = [each for each in predictions if each.actual]

@@ -66,7 +66,8 @@ def subplots(width: float, height: float, rows: int = 1) -> tuple[Figure, Any]:
 
 def name_ticks(names: Sequence[str]) -> dict[str, Any]:
     """Arguments of ``set_xticks``: a name for each of 0, 1, …, slanted where they would be too wide."""
-    slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
+    wide = max(map(len, names)) > max(3, 40 // len(names))
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if wide else {}
     return {"ticks": range(len(names)), "labels": names, **slanted}
 
 

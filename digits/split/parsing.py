@@ -112,7 +112,7 @@ def _read_csv(source: CsvSource, path: Path) -> Arrays:
             table = np.empty((0, 0), np.uint8)  # so that the rows are read below, to name the wrong one
     low, high = limits.T
     if table.shape[1] != len(limits) or (table.min(axis=0) < low).any() or (table.max(axis=0) > high).any():
-        table = _table_row_by_row(path, skip, limits.tolist(), label)
+        table = _table_row_by_row(path, skip, limits.tolist(), label, source)
     return np.delete(table, label, axis=1), table[:, label]
 
 
@@ -139,7 +139,9 @@ def _header_lines(header: bool | None, path: Path, label: int, columns: int) -> 
     return row if header else 0
 
 
-def _table_row_by_row(path: Path, skip: int, limits: list[list[int]], label: int) -> NDArray[np.uint8]:
+def _table_row_by_row(
+    path: Path, skip: int, limits: list[list[int]], label: int, source: Source
+) -> NDArray[np.uint8]:
     """Read a CSV file row by row: slower than pandas, but an error names the first wrong row."""
     table: list[NDArray[np.uint8]] = []
     for row, line in _rows(path):
@@ -154,8 +156,10 @@ def _table_row_by_row(path: Path, skip: int, limits: list[list[int]], label: int
         for column, (value, (low, high)) in enumerate(zip(values, limits, strict=True)):
             if value is None or not low <= value <= high:
                 kind, where = "label" if column == label else "pixel", f"{where}, column {column + 1}"
-                problem = _not_an_integer(kind, low, high, excerpt(fields[column]))
-                raise InputError(where, problem, _FIXES[kind])
+                problem, fix = _not_an_integer(kind, low, high, excerpt(fields[column])), _FIXES[kind]
+                if kind == "label" and (name := fields[column].strip(' "')) in source.class_names:
+                    fix = f"Write {source.class_names.index(name) + source.first_label} for {name}"
+                raise InputError(where, problem, fix)
         table.append(np.array(values, np.uint8))
     if not table:
         raise InputError(path, "the file is empty, expected rows of examples", _FIX)
@@ -233,11 +237,12 @@ def _picture(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=("PNG", "JPEG", "BMP")) as picture:
             if picture.size != (width, height):
-                raise ValueError(f"it has {picture.height} × {picture.width}")
+                raise ValueError(f"it is {picture.width} wide and {picture.height} high")
             return np.asarray(grey(picture))
     except Exception as error:  # Pillow raises whatever it stumbles on in a damaged file
-        problem = f"expected a PNG, JPEG or BMP picture of {height} × {width} pixels (source.yaml): {error}"
-        raise InputError(path, problem, "Save it as such a picture, or remove it") from None
+        expected = f"a PNG, JPEG or BMP picture {width} pixels wide and {height} high"
+        problem = f"expected {expected}, as source.yaml says: {error}"
+        raise InputError(path, problem, "Resize or save it again, or remove it") from None
 
 
 def _checked(source: Source, x: NDArray[Any], y: NDArray[Any], images: str, labels: str) -> Arrays:

@@ -101,6 +101,10 @@ def test_the_default_source_is_what_scikit_learn_loads(tmp_path: Path) -> None:
             for row, piece in [
                 (b"0,3,4,256,6", ", column 4: expected a pixel, an integer from 0 to 255, found '256'."),
                 (b"3,3,4,5,6", ", column 1: expected a label, an integer from 0 to 2, found '3'."),
+                (
+                    b"two,3,4,5,6",
+                    ", column 1: expected a label, an integer from 0 to 2, found 'two'. Write 2 for",
+                ),
                 (b"0,3,4,5", ": expected 5 columns, a label and 4 pixels; found 4: '0,3,4,5'."),
                 (b"0,3,4,5,6,", ": expected 5 columns, a label and 4 pixels; found 6"),
                 (
@@ -135,6 +139,7 @@ def test_images_are_turned_and_labels_counted_as_source_yaml_says(tmp_path: Path
     tiny.assert_same(read_idx(tmp_path, images, labels, **keys), upright)
 
 
+PICTURE = "expected a PNG, JPEG or BMP picture 2 pixels wide and 2 high, as source.yaml says"
 NPZ: dict[str, Any] = {"x_train": EXPECTED.images, "y_train": EXPECTED.labels.astype(np.int64)}
 
 
@@ -172,17 +177,17 @@ def test_a_bad_npz_file_is_reported(tmp_path: Path, changes: dict[str, Any], lin
         (
             "one/a.png",
             b"text",
-            "one/a.png: expected a PNG, JPEG or BMP picture of 2 × 2 pixels (source.yaml): cannot identify",
+            f"one/a.png: {PICTURE}: cannot identify",
         ),
         (
             "one/a.gif",
             png(Image.new("L", (2, 2)), "GIF"),
-            "one/a.gif: expected a PNG, JPEG or BMP picture of 2 × 2 pixels (source.yaml): cannot identify",
+            f"one/a.gif: {PICTURE}: cannot identify",
         ),
         (
             "one/a.png",
             png(Image.new("L", (3, 2))),
-            "one/a.png: expected a PNG, JPEG or BMP picture of 2 × 2 pixels (source.yaml): it has 2 × 3",
+            f"one/a.png: {PICTURE}: it is 3 wide and 2 high",
         ),
         (
             "ten/a.png",

@@ -20,8 +20,18 @@ def environment(**options: Any) -> Environment:
     """Jinja2 for this package's templates; ``options`` are :class:`jinja2.Environment`'s."""
     options |= {"undefined": StrictUndefined, "keep_trailing_newline": True}
     jinja = Environment(loader=PackageLoader("digits.cli.report"), **options)  # noqa: S701  # callers escape
-    jinja.filters |= {"decimals": "{:.4f}".format, "thousands": "{:,}".format, "words": words}
+    jinja.filters |= {
+        "decimals": "{:.4f}".format,
+        "thousands": "{:,}".format,
+        "words": words,
+        "listed": listed,
+    }
     return jinja
+
+
+def listed(names: list[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def words(value: Any) -> str:

@@ -42,7 +42,11 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
     if not results.trials and git(folder.parent, "status", "--porcelain", "--ignored", name):
         problem = "holds results of an earlier run that are not committed"
         raise InputError(folder, problem, "Add --resume to go on with it, or commit or remove the folder")
-    status, end = 0, time.monotonic() + 60 * (sweep.minutes or 1e6)  # 1e6: no limit
+    before, status, end = (
+        len(results.trials),
+        0,
+        time.monotonic() + 60 * (sweep.minutes or 1e6),
+    )  # 1e6: no limit
     try:
         with connected(address, workers) as temporary:
             if not results.trials:
@@ -55,9 +59,11 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
     show(f"\n{len(results.trials)} of {sweep.trials} trials: {counts}; {folder}")
     if len(results.trials) < sweep.trials:
         show(f"to go on: digits sweep run {name} --resume" + (f" --trials {trials}" if trials else ""))
-    if results.best:
+    if len(results.trials) > before and results.best:
         draw(results)
-        show(f"best: {results.line(results.best)}\nto use it: digits sweep apply {name} && dvc repro")
+    if results.best:
+        use = f".venv/bin/digits sweep apply {name} && .venv/bin/dvc repro"
+        show(f"best: {results.line(results.best)}\nto use it: {use}")
     elif not status:
         reason = "".join(trial["reason"] for trial in results.trials[:1]).removesuffix(".")
         raise InputError(f"sweep {name}", "no trial was completed", reason or "Give it more time")
