@@ -41,7 +41,8 @@ def main(model: str, root: Path = Path()) -> None:
             f"with {part.confidence[row]:.0%}"
             for row in shown
         ]
-        title = f"{model}: {len(wrong)} of {len(validation)} validation examples wrong, the surest first"
+        order = ", the most confident first" if len(shown) > 1 else ""
+        title = f"{model}: {len(wrong)} of {len(validation)} validation examples wrong{order}"
         figure = figures.mistakes(validation.images[shown], captions, validation.pixel_maximum, title)
         save(figure, folder / "mistakes.png")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -97,7 +98,9 @@ def calibration(bins: Mapping[str, Sequence["Bin"]], title: str) -> Figure:
         ax.plot(confidence, accuracy, color=TRAIN, marker="o", clip_on=False, label="answers")
         bars = {"color": VALIDATION, "alpha": 0.3, "edgecolor": "white", "label": "share of all answers"}
         columns = ax.bar(low, answers / answers.sum(), high - low, align="edge", **bars)
-        ax.bar_label(columns, [f"{count:.0f}" for count in answers], fontsize=8)
+        halo = [withStroke(linewidth=3, foreground="white")]  # a count may lie on the line
+        counts = [f"{count:.0f}" for count in answers]
+        ax.bar_label(columns, counts, fontsize=8, padding=2, zorder=4, path_effects=halo)
         ax.set(title=split, xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
         ax.grid(alpha=0.3)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="lower center", ncols=3)

@@ -112,7 +112,7 @@ def test_the_confusion_and_the_surest_mistakes_are_of_their_split(
     figure = saved["mistakes.png"]
     assert_array_equal(list(tiles(figure.axes[0]).values()), validation.images[[4, 6, 7, 1]])
     assert captions(figure)[0] == "class 1, taken for class 2 with 100%"
-    assert figure.get_suptitle() == "m: 5 of 12 validation examples wrong, the surest first"
+    assert figure.get_suptitle() == "m: 5 of 12 validation examples wrong, the most confident first"
     for split, shares in (
         ("validation", [[0.75, 0.25, 0], [0, 0.25, 0.75], [0.25, 0, 0.75]]),
         ("test", [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 1]]),
