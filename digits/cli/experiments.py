@@ -10,11 +10,9 @@ from tabulate import tabulate
 
 from digits.cli.git import FETCH_ALL, check_owner, git, is_shallow, lacks_files
 from digits.cli.history import Experiment, read_experiments
-from digits.cli.output import rounded, show
+from digits.cli.output import WIDTH, rounded, show
 from digits.core.errors import InputError
 
-#: Columns of a terminal that the notes fit into.
-WIDTH = 120
 #: The largest number of a model's changes that a row names; of more it gives the number.
 NAMED = 3
 NONE_YET = (

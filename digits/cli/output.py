@@ -6,6 +6,9 @@ from typing import Any
 
 from digits.core.errors import InputError, printable
 
+#: Columns of a terminal that long lines are wrapped to.
+WIDTH = 120
+
 
 def show(text: str) -> None:
     """Print text that may hold names from files; on a terminal, escape control characters."""

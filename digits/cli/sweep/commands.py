@@ -63,7 +63,7 @@ def run(name: str, trials: int | None, workers: int | None, address: str | None,
         draw(results)
     if results.best:
         use = f".venv/bin/digits sweep apply {name} && .venv/bin/dvc repro"
-        show(f"best: {results.line(results.best)}\nto use it: {use}")
+        show(f"best: {results.lines(results.best)}\nto use it: {use}")
     elif not status:
         reason = "".join(trial["reason"] for trial in results.trials[:1]).removesuffix(".")
         raise InputError(f"sweep {name}", "no trial was completed", reason or "Give it more time")

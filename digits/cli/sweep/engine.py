@@ -97,7 +97,8 @@ class _Writer(tune.Callback):  # type: ignore[misc]  # Ray has few types
         trials, number = self.results.trials, len(self.results.trials) + 1
         trials.append(EMPTY | row | {"trial": number} | from_optuna(trial.config))
         self.results.write()
-        show(self.results.line(trials[-1]) + (", best so far" if trials[-1] is self.results.best else ""))
+        best = trials[-1] is self.results.best
+        show(self.results.lines(trials[-1], ", best so far" if best else ""))
 
 
 def train_trials(results: Results, splits: Splits, workers: int | None, folder: str, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The results of a sweep, small enough for git: metrics/sweeps/<name>/trials.csv and summary.json."""
 
 import json
+import textwrap
 from collections import Counter
 from hashlib import sha256
 from importlib import metadata
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from digits.cli.flattening import flat
-from digits.cli.output import rounded
+from digits.cli.output import WIDTH, rounded
 from digits.cli.sweep.definition import Sweep
 from digits.core.errors import InputError, excerpt
 from digits.core.files import read_csv, write_csv, write_json
@@ -79,10 +80,13 @@ class Results(BaseModel):
         rows = ([trial[k] for k in EMPTY] + [json.dumps(trial[k]) for k in space] for trial in self.trials)
         write_csv(self.folder / "trials.csv", [*EMPTY, *space], rows)
 
-    def line(self, trial: Trial) -> str:
-        metrics = ", ".join(f"{name.replace('_', ' ')} {trial[name]:.4f}" for name in METRICS[:2])
+    def lines(self, trial: Trial, note: str = "") -> str:
+        """Return a trial's result, with a note if there is one, and below it its parameters."""
+        log_loss, accuracy = (f"{trial[name]:.4f}" for name in METRICS[:2])
+        result = trial["reason"] or f"validation log loss {log_loss}, accuracy {accuracy}"
         searched = ", ".join(f"{key} {rounded(value)}" for key, value in self.searched(trial).items())
-        return f"trial {trial['trial']}, {trial['state']}: {trial['reason'] or metrics}; {searched}"
+        wrapped = textwrap.fill(searched, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        return f"trial {trial['trial']}, {trial['state']}: {result}{note}\n{wrapped}"
 
     def searched(self, trial: Trial) -> dict[str, Any]:
         """Return the trial's values of the searched parameters."""
