@@ -73,7 +73,7 @@ def commit_of(root: Path, revision: str) -> str:
     commit = (named or git(root, *newest, f"--glob=refs/exps/*/*/{revision}")).decode().strip()
     if not commit:
         problem = "no such git commit, branch or tag, nor DVC experiment; `workspace` names the files here"
-        fix = "Look at `git log` or `dvc exp list`"
+        fix = "Look at `git log` or `dvc exp list --all-commits`"
         if is_shallow(root):
             fix = "Run `git fetch --unshallow` to get older commits"
         raise InputError(revision, problem, fix)

@@ -26,5 +26,6 @@ def parsed(content: bytes, where: str, parse: Callable[[bytes], T]) -> T:
         return parse(content)
     except (AttributeError, KeyError, TypeError, ValueError):
         refuse_conflict(content, where)
-        fix = "Restore it with git, or run `dvc repro`"
+        old = " at " in where  # a file of a revision, as digits compare names it
+        fix = "Compare newer commits" if old else "Restore it with git, or run `dvc repro`"
         raise InputError(where, "damaged, or written by an older version", fix) from None
